@@ -1,0 +1,93 @@
+/**
+ * Where a storage or a database keeps its data, however it was named: two configured names of one
+ * place have equal identities (a directory's device and inode, not its spelling).
+ */
+export interface Place {
+  /** Equal exactly for equal places. */
+  readonly identity: string;
+  /** Identities of the places that enclose this one, such as the directories above it. */
+  readonly within: readonly string[];
+  /** For people; holds no secret. */
+  readonly description: string;
+}
+
+/** What a storage knows of a blob. */
+export interface BlobInfo {
+  readonly id: string;
+  readonly filename: string;
+  readonly contentType: string;
+  /** Bytes. */
+  readonly contentLength: number;
+  readonly lastModified: Date | null;
+  /**
+   * Opaque; changes whenever the blob is replaced, as far as the store can tell without reading
+   * the bytes.
+   */
+  readonly version: string;
+}
+
+/** What is stored beside the bytes. */
+export interface BlobMetadata {
+  readonly filename: string;
+  readonly contentType: string;
+  readonly lastModified: Date;
+}
+
+/** Bytes on their way into a storage. Iterating may throw: then nothing must become visible. */
+export interface BlobSource {
+  readonly chunks: AsyncIterable<Uint8Array>;
+  /** Bytes, or null where not known. What the chunks add up to has been checked when they end. */
+  readonly length: number | null;
+}
+
+/** Bytes `start` to `end`, both inclusive, as in HTTP; `end` is within the blob. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A blob as it was at one moment: the info belongs to exactly these bytes. */
+export interface BlobContent {
+  readonly info: BlobInfo;
+  readonly chunks: AsyncIterable<Uint8Array>;
+  /** Gives back the open file, connection or memory; needed unless the chunks came to an end. */
+  close(): Promise<void>;
+}
+
+/**
+ * A kind of storage: few methods, no policy. Identifiers are checked with `acceptsId` before any
+ * other method sees them. A missing blob is a `not-found` DepotError from `info`, `read`,
+ * `replace` and `delete`. A write is durable when its promise resolves, and a blob becomes
+ * visible whole or not at all, whatever stops it: error, abort, kill, power cut.
+ */
+export interface Backend {
+  /** True where a blob is held in memory whole while it is read or written. */
+  readonly holdsWholeBlobs: boolean;
+  /** True where the blobs are gone when the process ends. */
+  readonly ephemeral: boolean;
+
+  place(): Promise<Place>;
+  /** Fails, saying why, unless the storage can be reached. */
+  ping(): Promise<void>;
+  /** Makes the directory, bucket or table; returns where. An existing one is left as it is. */
+  provision(): Promise<string>;
+
+  /** Whether the store could ever hold this identifier. */
+  acceptsId(id: string): boolean;
+  newId(): string;
+  /** The identifier for a blob that another storage calls `id`; always the same one. */
+  idFor(id: string): string;
+  /** Where visitors fetch the blob without the application, or null. */
+  publicUrl(id: string): string | null;
+
+  info(id: string): Promise<BlobInfo>;
+  read(id: string, range?: ByteRange): Promise<BlobContent>;
+  /** Fails with `refused` where the identifier is taken. */
+  create(id: string, source: BlobSource, metadata: BlobMetadata): Promise<void>;
+  /** The old content stays readable until the new one is complete. */
+  replace(id: string, source: BlobSource, metadata: BlobMetadata): Promise<void>;
+  delete(id: string): Promise<void>;
+  /** Identifiers exactly as stored, as they come, never all in memory. */
+  list(): AsyncIterable<string>;
+  close(): Promise<void>;
+}

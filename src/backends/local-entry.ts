@@ -1,0 +1,124 @@
+import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { BlobInfo } from '../backend.js';
+import { DepotError } from '../errors.js';
+import { errorCode } from '../files.js';
+import { parseMetadata } from './local-metadata.js';
+
+/**
+ * One blob's directory in a local storage:
+ *
+ *     file                       the bytes
+ *     metadata.json              written last: without it there is no blob
+ *     .depot-file-TOKEN          new bytes, staged by a replace
+ *     .depot-metadata-TOKEN      new metadata, staged
+ *     .depot-replace-TOKEN       new metadata, decided: the blob is now this and its bytes
+ *                                .depot-file-TOKEN, or `file` once that has been renamed
+ *
+ * Python reads `file` and `metadata.json` alone; no rename swaps two files, so while a replace
+ * goes from the last form to the first it may see new bytes with old metadata. We never do.
+ */
+export const fileName = 'file';
+export const metadataName = 'metadata.json';
+export const stagedFile = '.depot-file-';
+export const stagedMetadata = '.depot-metadata-';
+export const decidedReplace = '.depot-replace-';
+
+/** Where a blob's two parts are at this moment. */
+interface Parts {
+  readonly metadata: string;
+  readonly file: string;
+}
+
+async function findParts(directory: string): Promise<Parts> {
+  const names = await readdir(directory);
+  const decided = names.find((name) => name.startsWith(decidedReplace));
+  if (decided === undefined) return { metadata: metadataName, file: fileName };
+  const file = stagedFile + decided.slice(decidedReplace.length);
+  return { metadata: decided, file: names.includes(file) ? file : fileName };
+}
+
+/** A blob's info and its open file, both of one moment. */
+export interface OpenBlob {
+  readonly info: BlobInfo;
+  readonly handle: FileHandle;
+}
+
+/**
+ * Opens the blob in `directory`. A replace may happen between the looks at its two files: then
+ * looks again, until nothing changed in between.
+ */
+export async function openEntry(directory: string, id: string): Promise<OpenBlob> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const opened = await openOnce(directory, id);
+    if (opened !== null) return opened;
+  }
+  throw new DepotError('failed', `cannot read ${directory}: it is replaced again and again`);
+}
+
+async function openOnce(directory: string, id: string): Promise<OpenBlob | null> {
+  const parts = await findParts(directory);
+  const metadataFile = path.join(directory, parts.metadata);
+  const before = await fingerprint(metadataFile);
+  if (before === null) return missingOrMoved(directory, parts);
+  const bytes = await readFile(metadataFile).catch(nullIfMissing);
+  const handle = await open(path.join(directory, parts.file), 'r').catch(nullIfMissing);
+  const after = await fingerprint(metadataFile);
+  const settled = await findParts(directory);
+  const moved =
+    before !== after || parts.metadata !== settled.metadata || parts.file !== settled.file;
+  if (moved || bytes === null || handle === null) {
+    await handle?.close();
+    if (moved) return null;
+    throw new DepotError('failed', `damaged blob in ${directory}: ${parts.file} is missing`);
+  }
+  try {
+    return { info: await infoOf(id, handle, bytes, metadataFile, before), handle };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+async function missingOrMoved(directory: string, parts: Parts): Promise<null> {
+  if (parts.metadata !== metadataName || (await findParts(directory)).metadata !== metadataName) {
+    return null;
+  }
+  throw Object.assign(new Error(`no ${metadataName} in ${directory}`), { code: 'ENOENT' });
+}
+
+async function infoOf(
+  id: string,
+  handle: FileHandle,
+  bytes: Uint8Array,
+  metadataFile: string,
+  metadataVersion: string,
+): Promise<BlobInfo> {
+  const { size, ino, mtimeNs } = await handle.stat({ bigint: true });
+  const { contentLength, ...metadata } = parseMetadata(decode(bytes, metadataFile), metadataFile);
+  return {
+    id,
+    ...metadata,
+    contentLength: contentLength ?? Number(size),
+    version: `${metadataVersion}/${ino}-${size}-${mtimeNs}`,
+  };
+}
+
+function decode(bytes: Uint8Array, file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new DepotError('failed', `damaged metadata in ${file}: it is not UTF-8`);
+  }
+}
+
+/** Changes whenever the file is written or another takes its name; null where there is none. */
+async function fingerprint(file: string): Promise<string | null> {
+  const found = await stat(file, { bigint: true }).catch(nullIfMissing);
+  return found === null ? null : `${found.ino}-${found.size}-${found.mtimeNs}`;
+}
+
+function nullIfMissing(error: unknown): null {
+  if (errorCode(error) === 'ENOENT') return null;
+  throw error;
+}

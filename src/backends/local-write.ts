@@ -1,0 +1,166 @@
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { BlobMetadata, BlobSource } from '../backend.js';
+import { DepotError } from '../errors.js';
+import { errorCode, syncDirectory, writeDurably } from '../files.js';
+import {
+  decidedReplace,
+  fileName,
+  metadataName,
+  stagedFile,
+  stagedMetadata,
+} from './local-entry.js';
+import { formatMetadata } from './local-metadata.js';
+
+/**
+ * Where new blobs are put together and deleted ones are taken apart: inside the storage, so that
+ * a rename gets them in and out. Python's own `list()` names it while something is in there.
+ */
+export const stagingName = '.depot-staging';
+const lockName = '.depot-lock';
+
+/** Puts a new blob together aside and renames it into place as one: whole or not at all. */
+export async function createEntry(
+  storagePath: string,
+  directory: string,
+  source: BlobSource,
+  metadata: BlobMetadata,
+): Promise<void> {
+  const staging = path.join(storagePath, stagingName);
+  const staged = path.join(staging, randomUUID());
+  await makeStaging(staging, staged);
+  try {
+    const length = await writeDurably(path.join(staged, fileName), source.chunks);
+    await writeDurably(path.join(staged, metadataName), [encode(formatMetadata(metadata, length))]);
+    await syncDirectory(staged);
+    await publish(staged, directory);
+    await syncDirectory(storagePath);
+  } finally {
+    await rm(staged, { recursive: true, force: true });
+    await removeStaging(staging);
+  }
+}
+
+async function makeStaging(staging: string, staged: string): Promise<void> {
+  while (true) {
+    await mkdir(staging).catch(ignore('EEXIST'));
+    try {
+      await mkdir(staged);
+      return;
+    } catch (error) {
+      // Another writer has just removed the empty staging directory.
+      if (errorCode(error) !== 'ENOENT') throw error;
+      await stat(path.dirname(staging));
+    }
+  }
+}
+
+async function removeStaging(staging: string): Promise<void> {
+  await rmdir(staging).catch(ignore('ENOTEMPTY', 'EEXIST', 'ENOENT', 'EBUSY'));
+}
+
+async function publish(staged: string, directory: string): Promise<void> {
+  try {
+    // Fails where a directory of that name holds anything.
+    await rename(staged, directory);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOTDIR') throw takenError(directory);
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+    await finishUnfinished(staged, directory);
+  }
+}
+
+/** A directory without metadata is a creation that broke off: its parts are put in, metadata last. */
+async function finishUnfinished(staged: string, directory: string): Promise<void> {
+  const names = await readdir(directory);
+  const taken = names.some((name) => name === metadataName || name.startsWith(decidedReplace));
+  if (taken) throw takenError(directory);
+  await rename(path.join(staged, fileName), path.join(directory, fileName));
+  // Unlike rename, link does not overwrite what somebody else finished meanwhile.
+  await link(path.join(staged, metadataName), path.join(directory, metadataName)).catch((error) => {
+    throw errorCode(error) === 'EEXIST' ? takenError(directory) : error;
+  });
+  await syncDirectory(directory);
+}
+
+function takenError(directory: string): DepotError {
+  return new DepotError('refused', `cannot create ${directory}: it exists already`);
+}
+
+/** Stages the new content beside the old, decides, then renames; see local-entry.ts. */
+export async function replaceEntry(
+  directory: string,
+  source: BlobSource,
+  metadata: BlobMetadata,
+): Promise<void> {
+  const token = randomUUID();
+  const newFile = path.join(directory, stagedFile + token);
+  const newMetadata = path.join(directory, stagedMetadata + token);
+  try {
+    const length = await writeDurably(newFile, source.chunks);
+    await writeDurably(newMetadata, [encode(formatMetadata(metadata, length))]);
+    await syncDirectory(directory);
+    await commit(directory, token);
+  } catch (error) {
+    await rm(newFile, { force: true });
+    await rm(newMetadata, { force: true });
+    throw error;
+  }
+}
+
+async function commit(directory: string, token: string): Promise<void> {
+  const { waitForLock } = await import('../lock.js');
+  const lock = await waitForLock(path.join(directory, lockName));
+  try {
+    await finishReplaces(directory);
+    await stat(path.join(directory, metadataName));
+    await rename(
+      path.join(directory, stagedMetadata + token),
+      path.join(directory, decidedReplace + token),
+    );
+    await syncDirectory(directory);
+    await finishReplaces(directory);
+  } finally {
+    lock.release();
+  }
+}
+
+/** Completes what was decided, by this process or by one that was killed since. */
+async function finishReplaces(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (!name.startsWith(decidedReplace)) continue;
+    const token = name.slice(decidedReplace.length);
+    await rename(path.join(directory, stagedFile + token), path.join(directory, fileName)).catch(
+      ignore('ENOENT'),
+    );
+    await syncDirectory(directory);
+    await rename(path.join(directory, name), path.join(directory, metadataName));
+    await syncDirectory(directory);
+  }
+}
+
+/** Takes the whole directory out of the storage with one rename, then apart. */
+export async function deleteEntry(storagePath: string, directory: string): Promise<void> {
+  const staging = path.join(storagePath, stagingName);
+  const trash = path.join(staging, randomUUID());
+  await makeStaging(staging, trash);
+  try {
+    await rename(directory, trash);
+    await syncDirectory(storagePath);
+  } finally {
+    await rm(trash, { recursive: true, force: true });
+    await removeStaging(staging);
+  }
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function ignore(...codes: string[]): (error: unknown) => void {
+  return (error) => {
+    if (!codes.includes(errorCode(error) ?? '')) throw error;
+  };
+}

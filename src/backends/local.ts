@@ -1,0 +1,146 @@
+import type { Dirent } from 'node:fs';
+import { access, constants, mkdir, opendir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { v1 as timeUuid } from 'uuid';
+import type { Backend, ByteRange } from '../backend.js';
+import { DepotError, isNotFound } from '../errors.js';
+import { errorCode, fileError, placeOf } from '../files.js';
+import { acceptsUuid } from '../python/uuid.js';
+import { chunkSize } from '../streams.js';
+import { derivedUuid } from './identifiers.js';
+import { metadataName, type OpenBlob, openEntry } from './local-entry.js';
+import { createEntry, deleteEntry, replaceEntry } from './local-write.js';
+
+/** Directory entries looked at together while listing. */
+const listBatch = 64;
+
+/** Blobs as `depot.io.local.LocalFileStorage` keeps them: a directory each below `storagePath`. */
+export function openLocal(storagePath: string): Backend {
+  const directoryOf = (id: string): string => path.join(storagePath, id);
+  const opened = (id: string): Promise<OpenBlob> =>
+    openEntry(directoryOf(id), id).catch((error: unknown) => explain(error, storagePath, id));
+
+  return {
+    holdsWholeBlobs: false,
+    ephemeral: false,
+    place: () => placeOf(storagePath),
+    ping: () => ping(storagePath),
+    async provision() {
+      await mkdir(storagePath, { recursive: true }).catch((error: unknown) => {
+        throw fileError(error, `cannot create ${storagePath}`);
+      });
+      return storagePath;
+    },
+    acceptsId: acceptsUuid,
+    newId: () => timeUuid(),
+    idFor: derivedUuid,
+    publicUrl: () => null,
+    async info(id) {
+      const { info, handle } = await opened(id);
+      await handle.close();
+      return info;
+    },
+    async read(id, range) {
+      const blob = await opened(id);
+      return { info: blob.info, chunks: chunksOf(blob, range), close: () => blob.handle.close() };
+    },
+    async create(id, source, metadata) {
+      await createEntry(storagePath, directoryOf(id), source, metadata).catch((error: unknown) =>
+        explain(error, storagePath, id, 'store'),
+      );
+    },
+    async replace(id, source, metadata) {
+      await replaceEntry(directoryOf(id), source, metadata).catch((error: unknown) =>
+        explain(error, storagePath, id, 'replace'),
+      );
+    },
+    async delete(id) {
+      await deleteEntry(storagePath, directoryOf(id)).catch((error: unknown) =>
+        explain(error, storagePath, id, 'delete'),
+      );
+    },
+    list: () => list(storagePath),
+    close: async () => {},
+  };
+}
+
+/** A missing blob, or why it cannot be had; a missing storage is not a missing blob. */
+async function explain(
+  error: unknown,
+  storagePath: string,
+  id: string,
+  action = 'read',
+): Promise<never> {
+  const code = errorCode(error);
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    await ping(storagePath);
+    throw new DepotError('not-found', `no blob ${id} in ${storagePath}`);
+  }
+  throw fileError(error, `cannot ${action} ${path.join(storagePath, id)}`);
+}
+
+async function ping(storagePath: string): Promise<void> {
+  try {
+    const found = await stat(storagePath);
+    if (!found.isDirectory()) throw new DepotError('unreachable', `${storagePath} is no directory`);
+    await access(storagePath, constants.R_OK | constants.X_OK);
+  } catch (error) {
+    const failure = fileError(error, `cannot open the directory ${storagePath}`);
+    if (!isNotFound(failure)) throw failure;
+    throw new DepotError('unreachable', failure.message, {
+      hint: 'Check storage_path; a new directory is made with: depot storages create NAME',
+    });
+  }
+}
+
+async function* chunksOf(blob: OpenBlob, range?: ByteRange): AsyncGenerator<Uint8Array> {
+  const { handle } = blob;
+  const end = range === undefined ? Number.POSITIVE_INFINITY : range.end + 1;
+  let position = range?.start ?? 0;
+  try {
+    while (position < end) {
+      const size = Math.min(chunkSize, end - position, Math.max(blob.info.contentLength, 1));
+      const { bytesRead, buffer } = await handle.read(
+        Buffer.allocUnsafeSlow(size),
+        0,
+        size,
+        position,
+      );
+      if (bytesRead === 0) return;
+      position += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } catch (error) {
+    throw fileError(error, `cannot read blob ${blob.info.id}`);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function* list(storagePath: string): AsyncGenerator<string> {
+  await ping(storagePath);
+  let batch: Dirent[] = [];
+  for await (const entry of await opendir(storagePath, { bufferSize: listBatch })) {
+    if (!acceptsUuid(entry.name) || entry.isFile()) continue;
+    batch.push(entry);
+    if (batch.length < listBatch) continue;
+    yield* await complete(storagePath, batch);
+    batch = [];
+  }
+  yield* await complete(storagePath, batch);
+}
+
+/** The entries that are whole blobs: those with metadata. */
+async function complete(storagePath: string, batch: Dirent[]): Promise<string[]> {
+  const found = await Promise.all(
+    batch.map(({ name }) => hasMetadata(path.join(storagePath, name))),
+  );
+  return batch.map(({ name }) => name).filter((_, index) => found[index]);
+}
+
+async function hasMetadata(directory: string): Promise<boolean> {
+  return access(path.join(directory, metadataName)).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,136 @@
+import { v1 as timeUuid } from 'uuid';
+import type { Backend, BlobInfo, BlobMetadata } from '../backend.js';
+import type { BlobColumns, BlobRow, Database } from '../databases/database.js';
+import { DepotError } from '../errors.js';
+import type { ZoneClock } from '../time.js';
+import { derivedUuid } from './identifiers.js';
+
+/** Rows of the table `blobs` listed at a time. */
+const listPage = 500;
+
+/** Characters that `file_id`, and `filename` and `content_type`, take. */
+const idLength = 36;
+const textLength = 100;
+
+/**
+ * Blobs as Kotti's DBFileStorage keeps them: rows of the table `blobs` of the application's own
+ * database. `clock` is that of the server that writes them.
+ */
+export function openSql(database: Database, clock: ZoneClock): Backend {
+  const { blobs } = database;
+  const missing = (id: string): DepotError =>
+    new DepotError('not-found', `no blob ${id} in the table blobs of ${database.name}`);
+  const damaged = (id: string, why: string): DepotError =>
+    new DepotError('failed', `damaged blob ${id} in the table blobs of ${database.name}: ${why}`);
+
+  const rowsOf = async (id: string): Promise<[BlobRow, ...BlobRow[]]> => {
+    const [first, ...more] = await blobs.find(id);
+    if (first === undefined) throw missing(id);
+    return [first, ...more];
+  };
+  const columnsOf = (metadata: BlobMetadata): BlobColumns => {
+    if (characters(metadata.contentType) > textLength) {
+      throw new DepotError(
+        'failed',
+        `a content type of more than ${textLength} characters does not fit the table blobs`,
+      );
+    }
+    return {
+      filename: shortened(metadata.filename),
+      contentType: metadata.contentType,
+      lastModified: clock.format(metadata.lastModified),
+    };
+  };
+
+  return {
+    holdsWholeBlobs: true,
+    ephemeral: false,
+    place: () => database.place(),
+    ping: () => blobs.ping(),
+    async provision() {
+      await blobs.provision();
+      return `table blobs of ${database.name}`;
+    },
+    acceptsId: (id) => id !== '' && characters(id) <= idLength && !id.includes('\0'),
+    newId: () => timeUuid(),
+    idFor: derivedUuid,
+    publicUrl: () => null,
+    async info(id) {
+      const [row] = await rowsOf(id);
+      return infoOf(row, clock);
+    },
+    async read(id, range) {
+      const [first, ...more] = await rowsOf(id);
+      if (more.length > 0) throw damaged(id, 'several rows have this file_id');
+      const found = await blobs.read(first.id);
+      if (found === null) throw missing(id);
+      const { row, chunks, close } = found;
+      if (chunks === null) throw damaged(id, 'its data is null');
+      return {
+        info: infoOf(row, clock),
+        chunks: range === undefined ? chunks : part(chunks, range),
+        close,
+      };
+    },
+    async create(id, source, metadata) {
+      if (await blobs.insert(id, columnsOf(metadata), source)) return;
+      throw new DepotError(
+        'refused',
+        `cannot create ${id}: the table blobs of ${database.name} has it already`,
+      );
+    },
+    async replace(id, source, metadata) {
+      if (!(await blobs.update(id, columnsOf(metadata), source))) throw missing(id);
+    },
+    async delete(id) {
+      if (!(await blobs.delete(id))) throw missing(id);
+    },
+    async *list() {
+      let after: number | bigint | null = null;
+      while (true) {
+        const page: { id: number | bigint; fileId: string }[] = await blobs.page(after, listPage);
+        for (const { fileId } of page) yield fileId;
+        after = page.at(-1)?.id ?? null;
+        if (after === null) return;
+      }
+    },
+    close: () => database.close(),
+  };
+}
+
+function infoOf(row: BlobRow, clock: ZoneClock): BlobInfo {
+  return {
+    id: row.fileId,
+    filename: row.filename ?? 'unnamed',
+    contentType: row.contentType ?? 'application/octet-stream',
+    contentLength: row.contentLength ?? row.dataLength ?? 0,
+    lastModified: row.lastModified === null ? null : clock.parse(row.lastModified),
+    version: `${row.id}/${row.lastModified}/${row.dataLength}`,
+  };
+}
+
+async function* part(
+  chunks: AsyncIterable<Uint8Array>,
+  { start, end }: { start: number; end: number },
+): AsyncGenerator<Uint8Array> {
+  let position = 0;
+  for await (const chunk of chunks) {
+    const from = Math.max(start - position, 0);
+    const piece = chunk.subarray(from, end + 1 - position);
+    position += chunk.byteLength;
+    if (piece.byteLength > 0) yield piece;
+    if (position > end) return;
+  }
+}
+
+function characters(text: string): number {
+  return [...text].length;
+}
+
+/** A name that fits the column, with its suffix kept; the reference keeps the whole name. */
+function shortened(filename: string): string {
+  const letters = [...filename];
+  if (letters.length <= textLength) return filename;
+  const suffix = [...(/\.[^./\s]{1,20}$/u.exec(filename)?.[0] ?? '')];
+  return [...letters.slice(0, textLength - suffix.length), ...suffix].join('');
+}

@@ -1,0 +1,119 @@
+import type { BlobSource, Place } from '../backend.js';
+
+/** A value of a key column. */
+export type KeyValue = string | number | bigint | Uint8Array | null;
+
+/** Where a row stands in the order that its table is walked in; opaque to all but the adapter. */
+export type Position = readonly KeyValue[];
+
+export interface Column {
+  readonly name: string;
+  /** Characters that the column takes, or null for no limit. */
+  readonly maxLength: number | null;
+  /** Whether by its declared type it may hold text or JSON. */
+  readonly holdsText: boolean;
+}
+
+export interface Table {
+  readonly name: string;
+  readonly columns: readonly Column[];
+  /** Names of the primary key's columns; empty where there is none. */
+  readonly primaryKey: readonly string[];
+}
+
+/** One text value of a column. */
+export interface TextRow {
+  readonly position: Position;
+  /** The primary key's columns and values, in order; empty where there is none. */
+  readonly key: readonly (readonly [name: string, value: KeyValue])[];
+  readonly text: string;
+}
+
+export interface TextQuery {
+  readonly table: Table;
+  readonly column: string;
+  /** Only texts that hold this. */
+  readonly containing?: string;
+  /** An SQL condition of the user's. */
+  readonly where?: string;
+  readonly after?: Position;
+  /** Rows. Fewer come where their texts are long, none only at the end. */
+  readonly limit: number;
+}
+
+/** A compare-and-set: `after` is written where the text still is, byte for byte, `before`. */
+export interface TextChange {
+  readonly table: Table;
+  readonly column: string;
+  readonly position: Position;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** An application's database: what differs between servers, and nothing else. */
+export interface Database {
+  /** For people; holds no secret. */
+  readonly name: string;
+  place(): Promise<Place>;
+  /** All tables of the application. */
+  tables(): Promise<Table[]>;
+  /** A page of a column's text values, in the order of `position`. */
+  texts(query: TextQuery): Promise<TextRow[]>;
+  /** The text at a position as it is now, or null where the row or the text is gone. */
+  textAt(table: Table, column: string, position: Position): Promise<string | null>;
+  /** All of them in one short, durable transaction; says which ones were made. */
+  change(changes: readonly TextChange[]): Promise<boolean[]>;
+  readonly blobs: BlobTable;
+  close(): Promise<void>;
+}
+
+/** A row of Kotti's table `blobs`, without its bytes. */
+export interface BlobRow {
+  readonly id: number | bigint;
+  readonly fileId: string;
+  readonly filename: string | null;
+  readonly contentType: string | null;
+  /** Bytes, as the row says. */
+  readonly contentLength: number | null;
+  /** Bytes that are there; null where `data` is null. */
+  readonly dataLength: number | null;
+  /** `YYYY-MM-DD HH:MM:SS.ffffff`, local time of the server that wrote it. */
+  readonly lastModified: string | null;
+}
+
+/** A row with its bytes; `chunks` is null where `data` is. */
+export interface BlobData {
+  readonly row: BlobRow;
+  readonly chunks: AsyncIterable<Uint8Array> | null;
+  close(): Promise<void>;
+}
+
+/** What is written beside the bytes; `content_length` follows from them. */
+export interface BlobColumns {
+  readonly filename: string;
+  readonly contentType: string;
+  readonly lastModified: string;
+}
+
+/** The table `blobs` of Kotti's DBFileStorage. `file_id` is not unique in it. */
+export interface BlobTable {
+  /** Fails unless the table is there. */
+  ping(): Promise<void>;
+  /** Makes the table as Kotti does, unless it is there. */
+  provision(): Promise<void>;
+  /** The rows of that identifier, oldest first, at most two. */
+  find(fileId: string): Promise<BlobRow[]>;
+  /** Identifiers, a page of at most `limit` after the row `id`. */
+  page(
+    after: number | bigint | null,
+    limit: number,
+  ): Promise<{ id: number | bigint; fileId: string }[]>;
+  /** A row and its bytes as of one moment; null where the row is gone. */
+  read(id: number | bigint): Promise<BlobData | null>;
+  /** Says false, having written nothing, where the identifier is taken. */
+  insert(fileId: string, columns: BlobColumns, source: BlobSource): Promise<boolean>;
+  /** Says false, having written nothing, where there is no such identifier. */
+  update(fileId: string, columns: BlobColumns, source: BlobSource): Promise<boolean>;
+  /** Says false where there was none. */
+  delete(fileId: string): Promise<boolean>;
+}

@@ -1,0 +1,165 @@
+import type { BlobSource } from '../backend.js';
+import { DepotError } from '../errors.js';
+import { release, slices } from '../streams.js';
+import type { BlobColumns, BlobRow, BlobTable } from './database.js';
+import type { SqliteConnection } from './sqlite.js';
+
+/** SQLite's limit of a value in this build and in most, in bytes. */
+const largestBlob = 1_000_000_000;
+
+/** Bytes from which a blob is written on a connection of its own; see `write`. */
+const large = 8 * 1024 * 1024;
+
+const kottiTable = `
+  CREATE TABLE IF NOT EXISTS blobs (
+    id INTEGER NOT NULL, file_id VARCHAR(36), filename VARCHAR(100), content_type VARCHAR(100),
+    content_length INTEGER, last_modified DATETIME, data BLOB, PRIMARY KEY (id));
+  CREATE INDEX IF NOT EXISTS ix_blobs_file_id ON blobs (file_id);`;
+
+const rowColumns = `id, file_id AS fileId, filename, content_type AS contentType,
+  content_length AS contentLength, length(data) AS dataLength, last_modified AS lastModified`;
+
+/** Kotti's table `blobs` in SQLite, whose drivers give and take a blob only whole. */
+export function openBlobTable(connection: SqliteConnection): BlobTable {
+  const { handle, run } = connection;
+  return {
+    ping: () =>
+      run(
+        'find the table blobs',
+        () => void handle.prepare('SELECT id, data FROM blobs LIMIT 0').get(),
+      ),
+    provision: () => run('make the table blobs', () => void handle.exec(kottiTable)),
+    find: (fileId) =>
+      run('look up a blob', () =>
+        handle
+          .prepare<[string], BlobRow>(
+            `SELECT ${rowColumns} FROM blobs WHERE file_id = ? ORDER BY id LIMIT 2`,
+          )
+          .all(fileId),
+      ),
+    page: (after, limit) =>
+      run('list blobs', () =>
+        handle
+          .prepare<[number | bigint, number], { id: number; fileId: string }>(
+            'SELECT id, file_id AS fileId FROM blobs WHERE id > ? AND file_id IS NOT NULL ORDER BY id LIMIT ?',
+          )
+          .all(after ?? Number.MIN_SAFE_INTEGER, limit),
+      ),
+    async read(id) {
+      const select = handle.prepare<[number | bigint], BlobRow & { data: Buffer | string | null }>(
+        `SELECT ${rowColumns}, data FROM blobs WHERE id = ?`,
+      );
+      const found = await run('read a blob', () => select.get(id));
+      if (found === undefined) return null;
+      const { data: value, ...row } = found;
+      const data = typeof value === 'string' ? Buffer.from(value) : value;
+      return {
+        row,
+        chunks: data === null ? null : chunksOf(data),
+        close: async () => {
+          if (data !== null) release(data);
+        },
+      };
+    },
+    insert: (fileId, columns, source) =>
+      write(connection, source, {
+        sql: `INSERT INTO blobs (data, filename, content_type, last_modified, content_length, file_id)
+              VALUES (?, ?, ?, ?, ?, ?)`,
+        columns,
+        fileId,
+        taken: false,
+      }),
+    update: (fileId, columns, source) =>
+      write(connection, source, {
+        sql: `UPDATE blobs SET data = ?, filename = ?, content_type = ?, last_modified = ?,
+              content_length = ? WHERE file_id = ?`,
+        columns,
+        fileId,
+        taken: true,
+      }),
+    delete: (fileId) =>
+      run(
+        'delete a blob',
+        () => handle.prepare('DELETE FROM blobs WHERE file_id = ?').run(fileId).changes > 0,
+      ),
+  };
+}
+
+async function* chunksOf(data: Uint8Array): AsyncGenerator<Uint8Array> {
+  try {
+    yield* slices(data);
+  } finally {
+    release(data);
+  }
+}
+
+interface Write {
+  readonly sql: string;
+  readonly columns: BlobColumns;
+  readonly fileId: string;
+  /** Whether the identifier must be taken already, or must not. */
+  readonly taken: boolean;
+}
+
+/**
+ * Checks and writes in one transaction, since nothing in the table keeps an identifier unique.
+ * Binding copies the bytes: those of a large blob are given back before the statement runs, and
+ * the copy dies with the connection, so that never more than two of them are in memory.
+ */
+async function write(
+  connection: SqliteConnection,
+  source: BlobSource,
+  write: Write,
+): Promise<boolean> {
+  const bytes = await gather(source);
+  const own = bytes.byteLength >= large;
+  const handle = own ? connection.reopen() : connection.handle;
+  try {
+    const { fileId, columns } = write;
+    const statement = handle.prepare(write.sql);
+    const rest = [
+      columns.filename,
+      columns.contentType,
+      columns.lastModified,
+      bytes.byteLength,
+      fileId,
+    ];
+    if (own) {
+      statement.bind(bytes, ...rest);
+      release(bytes);
+    }
+    const transaction = handle.transaction(() => {
+      const found =
+        handle.prepare('SELECT 1 FROM blobs WHERE file_id = ?').get(fileId) !== undefined;
+      if (found !== write.taken) return false;
+      statement.run(...(own ? [] : [bytes, ...rest]));
+      return true;
+    });
+    return await connection.run('store a blob', () => transaction.immediate());
+  } finally {
+    if (own) handle.close();
+  }
+}
+
+/** All bytes of a source in one buffer of exactly their length. */
+async function gather(source: BlobSource): Promise<Uint8Array> {
+  if (source.length !== null) checkLength(source.length);
+  let buffer = new ArrayBuffer(source.length ?? 64 * 1024);
+  let length = 0;
+  for await (const chunk of source.chunks) {
+    const needed = length + chunk.byteLength;
+    checkLength(needed);
+    if (needed > buffer.byteLength)
+      buffer = buffer.transfer(Math.max(needed, 2 * buffer.byteLength));
+    new Uint8Array(buffer).set(chunk, length);
+    length = needed;
+  }
+  return new Uint8Array(length === buffer.byteLength ? buffer : buffer.transfer(length));
+}
+
+function checkLength(length: number): void {
+  if (length <= largestBlob) return;
+  throw new DepotError('failed', `SQLite holds blobs of at most ${largestBlob} bytes`, {
+    hint: 'Store larger files elsewhere, in local files for example.',
+  });
+}

@@ -1,0 +1,113 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import Sqlite from 'better-sqlite3';
+import { DepotError, messageOf } from '../errors.js';
+import { errorCode, fileError, placeOf } from '../files.js';
+import type { Database } from './database.js';
+import { openBlobTable } from './sqlite-blobs.js';
+import { readTables } from './sqlite-tables.js';
+import { changeTexts, readText, readTexts } from './sqlite-texts.js';
+
+/** How long another writer is waited for, in seconds. */
+const busySeconds = 60;
+
+/** A connection, and how statements are run on it. */
+export interface SqliteConnection {
+  readonly file: string;
+  readonly handle: Sqlite.Database;
+  /** A second connection to the same file. */
+  reopen(): Sqlite.Database;
+  /** Runs statements, again while another process holds the database; names what failed. */
+  run<T>(what: string, action: () => T): Promise<T>;
+}
+
+/** Opens an existing SQLite database. Its commits are durable whatever its journal mode. */
+export async function openSqlite(file: string): Promise<Database> {
+  await access(file, constants.R_OK).catch((error: unknown) => {
+    const { message } = fileError(error, `cannot open the database ${file}`);
+    throw new DepotError('unreachable', message, { hint: 'Check sqlalchemy.url.' });
+  });
+  const connection = connect(file);
+  return {
+    name: file,
+    place: () => placeOf(file),
+    tables: () => connection.run('read the schema', () => readTables(connection.handle)),
+    texts: (query) => connection.run('read rows', () => readTexts(connection.handle, query)),
+    textAt: (table, column, position) =>
+      connection.run('read a row', () => readText(connection.handle, table, column, position)),
+    change: (changes) =>
+      connection.run('change references', () => changeTexts(connection.handle, changes)),
+    blobs: openBlobTable(connection),
+    close: async () => void connection.handle.close(),
+  };
+}
+
+function connect(file: string): SqliteConnection {
+  const failed = (what: string, error: unknown): DepotError => explain(error, file, what);
+  const reopen = (): Sqlite.Database => {
+    // The driver trims the name, and would open another file than the one that was meant.
+    if (file !== file.trim()) {
+      throw new DepotError(
+        'config',
+        `cannot open the database ${JSON.stringify(file)}: its name begins or ends with a space`,
+      );
+    }
+    const handle = new Sqlite(file, { fileMustExist: true, timeout: 100 });
+    // This build's default in WAL mode loses the last commits in a power cut.
+    handle.pragma('synchronous = FULL');
+    return handle;
+  };
+  let handle: Sqlite.Database;
+  try {
+    handle = reopen();
+  } catch (error) {
+    throw failed('open it', error);
+  }
+  return {
+    file,
+    handle,
+    reopen,
+    async run(what, action) {
+      const deadline = Date.now() + busySeconds * 1000;
+      for (let pause = 5; ; pause = Math.min(pause * 2, 250)) {
+        try {
+          return action();
+        } catch (error) {
+          if (!isBusy(error) || Date.now() > deadline) throw failed(what, error);
+          await new Promise((resolve) => setTimeout(resolve, pause));
+        }
+      }
+    },
+  };
+}
+
+function isBusy(error: unknown): boolean {
+  const code = errorCode(error) ?? '';
+  return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
+}
+
+/** What SQLite's result codes mean to an administrator. */
+function explain(error: unknown, file: string, what: string): DepotError {
+  if (error instanceof DepotError) return error;
+  const code = errorCode(error) ?? '';
+  const failed = `cannot ${what} in the database ${file}`;
+  const cause = { cause: error };
+  if (isBusy(error)) {
+    return new DepotError(
+      'failed',
+      `${failed}: another process has held it for ${busySeconds} s`,
+      cause,
+    );
+  }
+  if (code === 'SQLITE_NOTADB') {
+    return new DepotError('unreachable', `${failed}: it is no SQLite database`, cause);
+  }
+  if (code.startsWith('SQLITE_CANTOPEN') || code.startsWith('SQLITE_READONLY')) {
+    return new DepotError('unreachable', `${failed}: permission denied`, cause);
+  }
+  if (code === 'SQLITE_FULL') {
+    const hint = 'Nothing half written was kept. Free some space, then run it again.';
+    return new DepotError('failed', `${failed}: no space left on the disk`, { ...cause, hint });
+  }
+  return new DepotError('failed', `${failed}: ${messageOf(error)}`, cause);
+}

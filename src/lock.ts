@@ -1,0 +1,55 @@
+import Database from 'better-sqlite3';
+import { DepotError } from './errors.js';
+import { errorCode, fileError } from './files.js';
+
+/**
+ * A lock between processes that dies with its holder, also one that is killed: SQLite's own lock
+ * on a small file. (A lock made of a file's existence outlives a kill -9; then somebody has to
+ * guess whether it is stale.)
+ */
+export interface Lock {
+  release(): void;
+}
+
+/** Takes the lock, or returns null where another process or caller holds it. */
+export function tryLock(file: string): Lock | null {
+  const database = openLockFile(file);
+  try {
+    database.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    database.close();
+    if (isBusy(error)) return null;
+    throw fileError(error, `cannot lock ${file}`);
+  }
+  return { release: () => void database.close() };
+}
+
+/** Takes the lock, waiting for whoever holds it, at most `seconds`. */
+export async function waitForLock(file: string, seconds = 60): Promise<Lock> {
+  const deadline = Date.now() + seconds * 1000;
+  while (true) {
+    const lock = tryLock(file);
+    if (lock !== null) return lock;
+    if (Date.now() > deadline) {
+      throw new DepotError(
+        'refused',
+        `cannot lock ${file}: another process has held it for ${seconds} s`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function openLockFile(file: string): Database.Database {
+  try {
+    return new Database(file, { timeout: 0 });
+  } catch (error) {
+    throw new DepotError('unreachable', `cannot open the lock file ${file}: permission denied?`, {
+      cause: error,
+    });
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return errorCode(error)?.startsWith('SQLITE_BUSY') === true;
+}

@@ -1,0 +1,164 @@
+import type { Backend, BlobContent, BlobInfo, BlobMetadata, ByteRange, Place } from './backend.js';
+import { DepotError, isNotFound } from './errors.js';
+import { guessType } from './python/mimetypes.js';
+import { abortable, measured, newMeasure } from './streams.js';
+
+/** Bytes to store: what iterates over chunks, such as any readable stream. */
+export type Source = AsyncIterable<Uint8Array>;
+
+export interface WriteOptions {
+  readonly filename?: string | undefined;
+  readonly contentType?: string | undefined;
+  /** Default: now. */
+  readonly lastModified?: Date | undefined;
+  /** Bytes, where known; a source of another length is an error and leaves nothing behind. */
+  readonly length?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What was written: bytes and their SHA-256 in hexadecimal. */
+export interface Written {
+  readonly id: string;
+  readonly length: number;
+  readonly sha256: string;
+}
+
+/**
+ * One configured storage: the facade where identifiers are checked, defaults are filled in, and
+ * lengths and hashes are taken, once for all backends.
+ */
+export class Storage {
+  readonly name: string;
+  /** The backend's short name, such as `local`. */
+  readonly kind: string;
+  readonly backend: Backend;
+
+  constructor(name: string, kind: string, backend: Backend) {
+    this.name = name;
+    this.kind = kind;
+    this.backend = backend;
+  }
+
+  /** `storage/id`, as it stands in references. */
+  path(id: string): string {
+    return `${this.name}/${id}`;
+  }
+
+  place(): Promise<Place> {
+    return this.backend.place();
+  }
+
+  publicUrl(id: string): string | null {
+    return this.backend.publicUrl(id);
+  }
+
+  /** The identifier here of a blob that another storage calls `id`. */
+  idFor(id: string): string {
+    return this.backend.acceptsId(id) ? id : this.backend.idFor(id);
+  }
+
+  async info(id: string): Promise<BlobInfo> {
+    this.#check(id);
+    return this.backend.info(id);
+  }
+
+  /** The info, or null where there is no such blob or the storage could never have it. */
+  async find(id: string): Promise<BlobInfo | null> {
+    if (!this.backend.acceptsId(id)) return null;
+    return this.backend.info(id).catch((error: unknown) => {
+      if (isNotFound(error)) return null;
+      throw error;
+    });
+  }
+
+  /** The blob's bytes; a blob that is shorter or longer than its info says ends in an error. */
+  async read(
+    id: string,
+    options: { range?: ByteRange; signal?: AbortSignal } = {},
+  ): Promise<BlobContent> {
+    this.#check(id);
+    const content = await this.backend.read(id, options.range);
+    const { info, chunks } = content;
+    const { range, signal } = options;
+    const expected = range === undefined ? info.contentLength : range.end - range.start + 1;
+    const whole = measured(chunks, newMeasure(), expected, `cannot read ${this.path(id)}`);
+    return {
+      ...content,
+      chunks: signal === undefined ? whole : abortable(whole, signal),
+    };
+  }
+
+  /** SHA-256 of the bytes in hexadecimal, and the info that belongs to them. */
+  async hash(id: string, signal?: AbortSignal): Promise<{ info: BlobInfo; sha256: string }> {
+    const { info, chunks } = await this.read(id, signal === undefined ? {} : { signal });
+    const measure = newMeasure();
+    for await (const chunk of chunks) measure.hash.update(chunk);
+    return { info, sha256: measure.hash.digest('hex') };
+  }
+
+  /** Stores a new blob, under `id` or a new identifier. */
+  async create(source: Source, options: WriteOptions & { id?: string } = {}): Promise<Written> {
+    const id = options.id ?? this.backend.newId();
+    this.#check(id);
+    const filename = options.filename ?? 'unnamed';
+    return this.#write('create', id, source, options, {
+      filename,
+      contentType: options.contentType ?? typeOf(filename),
+      lastModified: options.lastModified ?? new Date(),
+    });
+  }
+
+  /**
+   * New content under the same identifier. Without a filename, filename and type stay; with a
+   * filename alone the type is guessed from it.
+   */
+  async replace(id: string, source: Source, options: WriteOptions = {}): Promise<Written> {
+    const old = await this.info(id);
+    const { filename } = options;
+    const contentType = filename === undefined ? old.contentType : typeOf(filename);
+    return this.#write('replace', id, source, options, {
+      filename: filename ?? old.filename,
+      contentType: options.contentType ?? contentType,
+      lastModified: options.lastModified ?? new Date(),
+    });
+  }
+
+  async delete(id: string): Promise<void> {
+    this.#check(id);
+    await this.backend.delete(id);
+  }
+
+  list(): AsyncIterable<string> {
+    return this.backend.list();
+  }
+
+  async #write(
+    action: 'create' | 'replace',
+    id: string,
+    source: Source,
+    options: WriteOptions,
+    metadata: BlobMetadata,
+  ): Promise<Written> {
+    const measure = newMeasure();
+    const length = options.length ?? null;
+    const input = options.signal === undefined ? source : abortable(source, options.signal);
+    const chunks = measured(input, measure, length, `cannot store ${this.path(id)}`);
+    await this.backend[action](id, { chunks, length }, metadata);
+    return { id, length: measure.length, sha256: measure.hash.digest('hex') };
+  }
+
+  #check(id: string): void {
+    if (this.backend.acceptsId(id)) return;
+    throw new DepotError(
+      'usage',
+      `storage ${this.name} cannot have the identifier ${JSON.stringify(id)}`,
+      {
+        hint: `List the identifiers with: depot list ${this.name}`,
+      },
+    );
+  }
+}
+
+function typeOf(filename: string): string {
+  return guessType(filename) ?? 'application/octet-stream';
+}

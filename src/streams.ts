@@ -1,0 +1,84 @@
+import { createHash, type Hash } from 'node:crypto';
+import { DepotError } from './errors.js';
+
+/** Bytes a chunk at most where we cut a longer value ourselves. */
+export const chunkSize = 1024 * 1024;
+
+/**
+ * The chunks of `source` until `signal` is aborted, also while the source stalls. One listener a
+ * stream, since racing every read against one promise would keep them all in memory.
+ */
+export async function* abortable(
+  source: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const iterator = source[Symbol.asyncIterator]();
+  let stop: () => void = () => {};
+  const onAbort = (): void => stop();
+  signal.addEventListener('abort', onAbort);
+  try {
+    while (true) {
+      const step = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+        if (signal.aborted) reject(signal.reason);
+        stop = () => reject(signal.reason);
+        iterator.next().then(resolve, reject);
+      });
+      if (step.done === true) return;
+      yield step.value;
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    // Not awaited: a stalled generator never answers.
+    iterator.return?.()?.catch(() => {});
+  }
+}
+
+/** Length and SHA-256 of what has passed through `measured`. */
+export interface Measure {
+  /** Bytes so far. */
+  length: number;
+  readonly hash: Hash;
+}
+
+export function newMeasure(): Measure {
+  return { length: 0, hash: createHash('sha256') };
+}
+
+/** Passes chunks on, counting and hashing them; fails at the end unless they have that length. */
+export async function* measured(
+  source: AsyncIterable<Uint8Array>,
+  measure: Measure,
+  expected: number | null,
+  what: string,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source) {
+    measure.length += chunk.byteLength;
+    if (expected !== null && measure.length > expected) break;
+    measure.hash.update(chunk);
+    yield chunk;
+  }
+  if (expected === null || measure.length === expected) return;
+  const found = measure.length > expected ? 'more' : `only ${measure.length} bytes`;
+  throw new DepotError('failed', `${what}: ${found} where ${expected} bytes were announced`);
+}
+
+/**
+ * Cuts a large buffer into chunks that do not share its memory, so that it can be given back the
+ * moment they are read, whoever still holds a chunk.
+ */
+export function* slices(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let start = 0; start < bytes.byteLength; start += chunkSize) {
+    // A Buffer's own `slice` would be a view.
+    yield Uint8Array.prototype.slice.call(bytes, start, start + chunkSize);
+  }
+}
+
+/**
+ * Gives a large buffer's memory back at once instead of when the collector comes by: two blobs in
+ * turn must not be in memory together. The buffer is empty afterwards.
+ */
+export function release(bytes: Uint8Array): void {
+  const { buffer } = bytes;
+  const whole = bytes.byteOffset === 0 && bytes.byteLength === buffer.byteLength;
+  if (whole && buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
+}
