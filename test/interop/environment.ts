@@ -32,9 +32,16 @@ function makeEnvironment(): void {
     execFileSync('python3.11', ['-m', 'venv', unfinished], { stdio: 'inherit' });
     execFileSync(
       join(unfinished, 'bin', 'python'),
-      ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements],
-      // Packages without a wheel are built with the pinned setuptools too, not with the newest.
-      { stdio: 'inherit', env: { ...process.env, PIP_CONSTRAINT: requirements } },
+      ['-m', 'pip', 'install', '--quiet', '--use-pep517', '-r', requirements],
+      {
+        stdio: 'inherit',
+        env: {
+          ...process.env,
+          // Packages that come as source are built with the pinned setuptools too.
+          PIP_CONSTRAINT: requirements,
+          PIP_DISABLE_PIP_VERSION_CHECK: '1',
+        },
+      },
     );
     // Renamed when complete, so that an interrupted run leaves nothing that looks finished.
     renameSync(unfinished, directory);
