@@ -10,6 +10,8 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** Kotti imports cgi and pkg_resources as they were up to this version. */
+const interpreter = 'python3.11';
 const requirements = fileURLToPath(new URL('requirements.txt', import.meta.url));
 
 function environmentDirectory(): string {
@@ -29,7 +31,7 @@ function makeEnvironment(): void {
   const unfinished = `${directory}.${process.pid}`;
   mkdirSync(dirname(directory), { recursive: true });
   try {
-    execFileSync('python3.11', ['-m', 'venv', unfinished], { stdio: 'inherit' });
+    execFileSync(interpreter, ['-m', 'venv', unfinished], { stdio: 'inherit' });
     execFileSync(
       join(unfinished, 'bin', 'python'),
       ['-m', 'pip', 'install', '--quiet', '--use-pep517', '-r', requirements],
