@@ -6,6 +6,9 @@ import { interpolate } from './interpolation.js';
 import { describeOrigin, describePlace, type Origin } from './origin.js';
 import { strip } from './python-text.js';
 
+const fileHint =
+  'Name the configuration file with -c FILE or DEPOT_CONFIG; depot init writes a first one.';
+
 /** A value that is interpolated when it is read, so that a broken one only harms who needs it. */
 export interface LazyValue {
   origin: Origin;
@@ -142,14 +145,9 @@ async function readBytes(file: string, from: Origin | undefined): Promise<Buffer
       ['EISDIR', 'it is a directory'],
       ['EACCES', 'permission denied'],
     ]);
-    const source = from === undefined ? '' : `${describeOrigin(from)}: `;
-    throw new DepotError(
-      'config',
-      `${source}${describePlace(file)}: ${reasons.get(code) ?? messageOf(error)}`,
-      {
-        hint: 'Name the configuration file with -c FILE or DEPOT_CONFIG; depot init writes a first one.',
-        cause: error,
-      },
-    );
+    const why = `${describePlace(file)}: ${reasons.get(code) ?? messageOf(error)}`;
+    throw from === undefined
+      ? new DepotError('config', why, { hint: fileHint, cause: error })
+      : new DepotError('config', `${describeOrigin(from)}: ${why}`, { cause: error });
   }
 }

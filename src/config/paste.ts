@@ -69,6 +69,7 @@ export function findApplicationSection({ ini }: PasteFile, name: string, from?: 
     throw new DepotError(
       'config',
       `${source}${describePlace(ini.file)}: more than one application '${name}': ${list(found)}`,
+      { hint: 'Rename one of the sections.' },
     );
   }
   const known = list(applicationSections({ ini, defaults: new Map() }));
@@ -95,7 +96,9 @@ async function sectionContext(
   const place = `${describePlace(file.ini.file)} [${section}]`;
   const chain = [...caller.chain, place];
   if (caller.chain.includes(place)) {
-    throw new DepotError('config', `${place}: it uses itself: ${chain.join(' → ')}`);
+    throw new DepotError('config', `${place}: it uses itself: ${chain.join(' → ')}`, {
+      hint: "Let 'use' name another section.",
+    });
   }
   const { globalConf, localConf, additions } = readSection(file, section, caller.globalConf);
   const filter = take(localConf, 'filter-with');
