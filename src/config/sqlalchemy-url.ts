@@ -26,7 +26,7 @@ interface Scanner {
 
 /**
  * Reads a database URL with the rules of SQLAlchemy 1.4's `make_url`, which are not those of the URL
- * standard: a password may hold `/`, `?`, `#` and `:`, only user and password are percent-decoded, and what
+ * standard: a password may hold `/`, `?`, `#` and `:`, host and database are not percent-decoded, and what
  * follows a part where no other can begin is ignored.
  *
  * @throws DepotError `config` for what isn't such a URL, or has a port that is no number; it shows no password
