@@ -30,7 +30,7 @@ export interface BlobInfo {
 export interface BlobMetadata {
   readonly filename: string;
   readonly contentType: string;
-  readonly lastModified: Date;
+  readonly lastModified: Date | null;
 }
 
 /** Bytes on their way into a storage. Iterating may throw: then nothing must become visible. */

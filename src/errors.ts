@@ -1,6 +1,7 @@
 /** What went wrong, in the terms of the exit-code table. */
 export type ErrorKind =
   | 'failed'
+  | 'damaged'
   | 'usage'
   | 'config'
   | 'not-found'
@@ -13,6 +14,7 @@ export type ErrorKind =
 /** The one table of exit codes. */
 export const exitCodes: Readonly<Record<ErrorKind, number>> = {
   failed: 1,
+  damaged: 1,
   usage: 2,
   config: 2,
   'not-found': 3,

@@ -9,8 +9,8 @@ export type Source = AsyncIterable<Uint8Array>;
 export interface WriteOptions {
   readonly filename?: string | undefined;
   readonly contentType?: string | undefined;
-  /** Default: now. */
-  readonly lastModified?: Date | undefined;
+  /** Default: now; null where it is not known. */
+  readonly lastModified?: Date | null | undefined;
   /** Bytes, where known; a source of another length is an error and leaves nothing behind. */
   readonly length?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -81,7 +81,10 @@ export class Storage {
     const { info, chunks } = content;
     const { range, signal } = options;
     const expected = range === undefined ? info.contentLength : range.end - range.start + 1;
-    const whole = measured(chunks, newMeasure(), expected, `cannot read ${this.path(id)}`);
+    const whole = measured(chunks, newMeasure(), expected, {
+      kind: 'damaged',
+      what: `damaged blob ${this.path(id)}`,
+    });
     return {
       ...content,
       chunks: signal === undefined ? whole : abortable(whole, signal),
@@ -104,7 +107,7 @@ export class Storage {
     return this.#write('create', id, source, options, {
       filename,
       contentType: options.contentType ?? typeOf(filename),
-      lastModified: options.lastModified ?? new Date(),
+      lastModified: options.lastModified === undefined ? new Date() : options.lastModified,
     });
   }
 
@@ -119,7 +122,7 @@ export class Storage {
     return this.#write('replace', id, source, options, {
       filename: filename ?? old.filename,
       contentType: options.contentType ?? contentType,
-      lastModified: options.lastModified ?? new Date(),
+      lastModified: options.lastModified === undefined ? new Date() : options.lastModified,
     });
   }
 
@@ -142,7 +145,10 @@ export class Storage {
     const measure = newMeasure();
     const length = options.length ?? null;
     const input = options.signal === undefined ? source : abortable(source, options.signal);
-    const chunks = measured(input, measure, length, `cannot store ${this.path(id)}`);
+    const chunks = measured(input, measure, length, {
+      kind: 'failed',
+      what: `cannot store ${this.path(id)}`,
+    });
     await this.backend[action](id, { chunks, length }, metadata);
     return { id, length: measure.length, sha256: measure.hash.digest('hex') };
   }

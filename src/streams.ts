@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { DepotError } from './errors.js';
+import { DepotError, type ErrorKind } from './errors.js';
 
 /** Bytes a chunk at most where we cut a longer value ourselves. */
 export const chunkSize = 1024 * 1024;
@@ -49,7 +49,7 @@ export async function* measured(
   source: AsyncIterable<Uint8Array>,
   measure: Measure,
   expected: number | null,
-  what: string,
+  mismatch: { kind: ErrorKind; what: string },
 ): AsyncGenerator<Uint8Array> {
   for await (const chunk of source) {
     measure.length += chunk.byteLength;
@@ -59,7 +59,10 @@ export async function* measured(
   }
   if (expected === null || measure.length === expected) return;
   const found = measure.length > expected ? 'more' : `only ${measure.length} bytes`;
-  throw new DepotError('failed', `${what}: ${found} where ${expected} bytes were announced`);
+  throw new DepotError(
+    mismatch.kind,
+    `${mismatch.what}: ${found} where ${expected} bytes were announced`,
+  );
 }
 
 /**

@@ -70,7 +70,7 @@ async function openOnce(directory: string, id: string): Promise<OpenBlob | null>
   if (moved || bytes === null || handle === null) {
     await handle?.close();
     if (moved) return null;
-    throw new DepotError('failed', `damaged blob in ${directory}: ${parts.file} is missing`);
+    throw new DepotError('damaged', `damaged blob in ${directory}: ${parts.file} is missing`);
   }
   try {
     return { info: await infoOf(id, handle, bytes, metadataFile, before), handle };
@@ -108,7 +108,7 @@ function decode(bytes: Uint8Array, file: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new DepotError('failed', `damaged metadata in ${file}: it is not UTF-8`);
+    throw new DepotError('damaged', `damaged metadata in ${file}: it is not UTF-8`);
   }
 }
 

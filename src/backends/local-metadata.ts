@@ -24,7 +24,7 @@ export function formatMetadata(metadata: BlobMetadata, contentLength: number): s
       ['filename', metadata.filename],
       ['content_type', metadata.contentType],
       ['content_length', new JsonNumber(String(contentLength))],
-      ['last_modified', formatUtc(metadata.lastModified)],
+      ['last_modified', metadata.lastModified === null ? null : formatUtc(metadata.lastModified)],
     ]),
   );
 }
@@ -79,5 +79,5 @@ function timeOf(value: JsonValue, file: string): Date | null {
 }
 
 function damaged(file: string, why: string): DepotError {
-  return new DepotError('failed', `damaged metadata in ${file}: ${why}`);
+  return new DepotError('damaged', `damaged metadata in ${file}: ${why}`);
 }

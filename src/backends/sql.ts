@@ -21,7 +21,7 @@ export function openSql(database: Database, clock: ZoneClock): Backend {
   const missing = (id: string): DepotError =>
     new DepotError('not-found', `no blob ${id} in the table blobs of ${database.name}`);
   const damaged = (id: string, why: string): DepotError =>
-    new DepotError('failed', `damaged blob ${id} in the table blobs of ${database.name}: ${why}`);
+    new DepotError('damaged', `damaged blob ${id} in the table blobs of ${database.name}: ${why}`);
 
   const rowsOf = async (id: string): Promise<[BlobRow, ...BlobRow[]]> => {
     const [first, ...more] = await blobs.find(id);
@@ -38,7 +38,7 @@ export function openSql(database: Database, clock: ZoneClock): Backend {
     return {
       filename: shortened(metadata.filename),
       contentType: metadata.contentType,
-      lastModified: clock.format(metadata.lastModified),
+      lastModified: metadata.lastModified === null ? null : clock.format(metadata.lastModified),
     };
   };
 

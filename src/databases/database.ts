@@ -92,7 +92,7 @@ export interface BlobData {
 export interface BlobColumns {
   readonly filename: string;
   readonly contentType: string;
-  readonly lastModified: string;
+  readonly lastModified: string | null;
 }
 
 /** The table `blobs` of Kotti's DBFileStorage. `file_id` is not unique in it. */

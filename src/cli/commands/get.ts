@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import { link, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { DepotError } from '../../errors.js';
+import { errorCode, fileError, writeDurably } from '../../files.js';
+import type { Context } from '../context.js';
+import { safeFilename } from '../filename.js';
+
+interface Options {
+  readonly force?: boolean;
+}
+
+export function registerGet(program: Command, start: () => Context): void {
+  program
+    .command('get')
+    .description('fetch a blob into a file')
+    .argument('<path>', 'storage/id')
+    .argument(
+      '[dest]',
+      'a file, a directory, or - for standard output (default: its filename, here)',
+    )
+    .option('-f, --force', 'overwrite an existing file')
+    .action((blobPath: string, dest: string | undefined, options: Options) =>
+      get(start(), blobPath, dest, options),
+    );
+}
+
+async function get(
+  context: Context,
+  blobPath: string,
+  dest: string | undefined,
+  { force = false }: Options,
+): Promise<void> {
+  const { output, signal } = context;
+  const { storage, id } = await (await context.manager()).locate(blobPath);
+  const { filename } = await storage.info(id);
+  const file = dest === '-' ? null : await destination(dest, filename);
+  if (file !== null && !force && (await exists(file))) throw existsError(file);
+  const content = await storage.read(id, { signal });
+  try {
+    if (file === null) {
+      for await (const chunk of content.chunks) await output.raw(chunk);
+    } else {
+      await save(content.chunks, file, force);
+      await output.data(file, { path: storage.path(id), file });
+    }
+  } finally {
+    await content.close();
+  }
+}
+
+async function destination(dest: string | undefined, filename: string): Promise<string> {
+  if (dest === undefined) return safeFilename(filename);
+  const directory = dest.endsWith('/') || (await stat(dest).catch(() => null))?.isDirectory();
+  return directory ? path.join(dest, safeFilename(filename)) : dest;
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+function existsError(file: string): DepotError {
+  return new DepotError('refused', `cannot write ${file}: it exists already`, {
+    hint: 'Overwrite it with -f, or name another file.',
+  });
+}
+
+/** Writes aside and renames, so that the name never stands for a part of the blob. */
+async function save(
+  chunks: AsyncIterable<Uint8Array>,
+  file: string,
+  force: boolean,
+): Promise<void> {
+  const part = path.join(path.dirname(file), `.depot-part-${randomUUID()}`);
+  try {
+    await writeDurably(part, chunks);
+    if (force) await rename(part, file);
+    else await linkNew(part, file);
+  } catch (error) {
+    throw fileError(error, `cannot write ${file}`);
+  } finally {
+    await rm(part, { force: true });
+  }
+}
+
+/** Unlike a rename, a link never overwrites; some file systems have none. */
+async function linkNew(part: string, file: string): Promise<void> {
+  try {
+    await link(part, file);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'EEXIST') throw existsError(file);
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP') throw error;
+    if (await exists(file)) throw existsError(file);
+    await rename(part, file);
+  }
+}

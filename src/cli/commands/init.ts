@@ -1,0 +1,43 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { stringify } from 'ini';
+import { DepotError } from '../../errors.js';
+import { errorCode, fileError } from '../../files.js';
+import type { Context } from '../context.js';
+
+const settings = {
+  depot: {
+    'depot.0.name': 'files',
+    'depot.0.backend': 'local',
+    'depot.0.storage_path': '%(here)s/files',
+  },
+};
+
+const comment = `# Storages of depot. This file is read as Python's ConfigParser reads it:
+# comments are whole lines, %(here)s is the directory of this file.
+# A Kotti site needs no file like this: use its own, with  depot -c production.ini …
+
+`;
+
+export function registerInit(program: Command, start: () => Context): void {
+  program
+    .command('init')
+    .description('write a first configuration: local files beside it')
+    .argument('[file]', 'the configuration', 'depot.ini')
+    .action((file: string) => init(start(), file));
+}
+
+async function init({ output }: Context, file: string): Promise<void> {
+  const text = comment + stringify(settings, { whitespace: true });
+  try {
+    await writeFile(file, text, { flag: 'wx' });
+    await mkdir(path.join(path.dirname(file), 'files'), { recursive: true });
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw fileError(error, `cannot write ${file}`);
+    throw new DepotError('refused', `cannot write ${file}: it exists already`, {
+      hint: 'Name another file: depot init FILE',
+    });
+  }
+  await output.data(file, { file });
+}

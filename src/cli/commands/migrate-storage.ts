@@ -1,0 +1,107 @@
+import { type Command, Option } from 'commander';
+import { DepotError, exitCodes } from '../../errors.js';
+import type { Manager } from '../../manager.js';
+import type { MigrationOptions, RunResult } from '../../transfer/run-migration.js';
+import { collect, parseCount } from '../arguments.js';
+import type { Context } from '../context.js';
+import { type Progress, startProgress } from '../progress.js';
+import { printSummary } from '../summary.js';
+
+interface Options {
+  readonly from?: string;
+  readonly to?: string;
+  readonly fromStorage?: string;
+  readonly toStorage?: string;
+  readonly dryRun?: boolean;
+  readonly deleteSource?: boolean;
+  readonly references?: string[];
+  readonly where?: string;
+  readonly limit?: number;
+  readonly concurrency: number;
+  readonly state?: string;
+  readonly verify?: string;
+  readonly undo?: string;
+  readonly progress: boolean;
+}
+
+export function registerMigrate(program: Command, start: () => Context): void {
+  program
+    .command('migrate-storage')
+    .alias('migrate')
+    .description('move blobs to another storage and rewrite the references in the database')
+    .option('--from <storage>', 'where the blobs are')
+    .option('--to <storage>', 'where they go')
+    .addOption(new Option('--from-storage <storage>').hideHelp())
+    .addOption(new Option('--to-storage <storage>').hideHelp())
+    .option('--dry-run', 'read everything, write nothing')
+    .option('--delete-source', 'then delete from the source what nothing names any more')
+    .option('--references <table.column>', 'only these columns (may be repeated)', collect)
+    .option('--where <sql>', 'only rows that meet this condition')
+    .option('--limit <count>', 'move at most so many references', parseCount)
+    .option('--concurrency <count>', 'blobs copied at once', parseCount, 16)
+    .option(
+      '--state <file>',
+      'where to note what was done (default: depot-state/ beside the configuration)',
+    )
+    .addOption(new Option('--verify <how>', 'full: read every copy back').choices(['full']))
+    .option('--undo <state>', 'turn the references back that the runs of a state file moved')
+    .option('--no-progress', 'no progress bar')
+    .action((options: Options) => migrateStorage(start(), options));
+}
+
+async function migrateStorage(context: Context, options: Options): Promise<void> {
+  const started = Date.now();
+  const names = options.undo === undefined ? storageNames(options) : null;
+  const manager = await context.manager();
+  const progress = await startProgress(context, { bar: options.progress && !context.output.json });
+  let result: RunResult;
+  try {
+    result = await run(manager, names, options, { context, progress });
+  } finally {
+    progress.stop();
+  }
+  await printSummary(context, manager, result, {
+    command: 'migrate-storage',
+    undo: options.undo !== undefined,
+    dryRun: options.dryRun === true,
+    deleted: options.deleteSource === true,
+    seconds: (Date.now() - started) / 1000,
+  });
+  if (result.error !== null && !context.signal.aborted) throw result.error;
+  if (progress.problems > 0) context.exitCode = exitCodes.failed;
+}
+
+function storageNames(options: Options): Pick<MigrationOptions, 'from' | 'to'> {
+  const from = options.from ?? options.fromStorage;
+  const to = options.to ?? options.toStorage;
+  if (from !== undefined && to !== undefined) return { from, to };
+  throw new DepotError('usage', 'migrate-storage needs --from STORAGE and --to STORAGE', {
+    hint: 'Show the configured storages with: depot storages',
+  });
+}
+
+async function run(
+  manager: Manager,
+  names: Pick<MigrationOptions, 'from' | 'to'> | null,
+  options: Options,
+  { context, progress }: { context: Context; progress: Progress },
+): Promise<RunResult> {
+  const { runMigration, runUndo } = await import('../../transfer/run-migration.js');
+  const common = {
+    observer: progress,
+    signal: context.signal,
+    concurrency: options.concurrency,
+    verifyFull: options.verify === 'full',
+  };
+  if (names === null) return runUndo(manager, options.undo as string, common);
+  return runMigration(manager, {
+    ...common,
+    ...names,
+    dryRun: options.dryRun === true,
+    deleteSource: options.deleteSource === true,
+    references: options.references ?? [],
+    where: options.where,
+    limit: options.limit,
+    stateFile: options.state,
+  });
+}

@@ -1,0 +1,94 @@
+import { createRequire } from 'node:module';
+import { Command, CommanderError, Option } from 'commander';
+import { DepotError, exitCodes } from '../errors.js';
+import type { Manager } from '../manager.js';
+import { registerCommands } from './commands.js';
+import type { Context } from './context.js';
+import { Output, type Verbosity } from './output.js';
+import { watchSignals } from './signals.js';
+
+interface GlobalOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** Runs the command line; returns the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const program = createProgram();
+  let context: Context | undefined;
+  const signals = watchSignals();
+  registerCommands(program, () => {
+    context = createContext(program.opts<GlobalOptions>(), signals.signal);
+    return context;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return signals.exitCode() ?? context?.exitCode ?? 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage;
+    if (signals.exitCode() !== null && signals.signal.aborted) return signals.exitCode() as number;
+    (context ?? createContext({}, signals.signal)).output.error(error);
+    return error instanceof DepotError ? exitCodes[error.kind] : exitCodes.failed;
+  } finally {
+    signals.stop();
+    await closeManager();
+  }
+}
+
+function createProgram(): Command {
+  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+  return new Command('depot')
+    .description('Administers the blob storages of filedepot and the Kotti CMS.')
+    .version(version, '-V, --version')
+    .option(
+      '-c, --config <file>',
+      'configuration: FILE or FILE#APP (default: $DEPOT_CONFIG, else ./depot.ini)',
+    )
+    .option('--json', 'one JSON object per line on standard output')
+    .addOption(new Option('-q, --quiet', 'only data and errors').conflicts('verbose'))
+    .option('-v, --verbose', 'say more on standard error')
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'depot:')) })
+    .showHelpAfterError('Show the usage with: depot --help')
+    .exitOverride();
+}
+
+let opened: Promise<Manager> | undefined;
+
+function createContext(options: GlobalOptions, signal: AbortSignal): Context {
+  const verbosity: Verbosity = options.quiet ? 'quiet' : options.verbose ? 'verbose' : 'normal';
+  const output = new Output({
+    json: options.json === true,
+    verbosity,
+    out: process.stdout,
+    err: process.stderr,
+  });
+  return {
+    output,
+    signal,
+    exitCode: 0,
+    configOption: options.config === undefined ? '' : ` -c ${options.config}`,
+    manager() {
+      opened ??= openManager(options.config, output);
+      return opened;
+    },
+  };
+}
+
+async function openManager(config: string | undefined, output: Output): Promise<Manager> {
+  const [{ loadConfiguration }, { Manager }] = await Promise.all([
+    import('../config/settings.js'),
+    import('../manager.js'),
+  ]);
+  const file = config ?? (process.env.DEPOT_CONFIG || 'depot.ini');
+  const configuration = await loadConfiguration({ file, env: process.env });
+  for (const notice of configuration.notices) output.detail(notice);
+  return new Manager(configuration);
+}
+
+async function closeManager(): Promise<void> {
+  const manager = await opened?.catch(() => undefined);
+  opened = undefined;
+  await manager?.close();
+}

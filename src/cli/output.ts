@@ -1,0 +1,85 @@
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import { DepotError, messageOf } from '../errors.js';
+
+/** How much a command says beside its data. */
+export type Verbosity = 'quiet' | 'normal' | 'verbose';
+
+/** Where a command's words go: data to standard output, everything else to standard error. */
+export class Output {
+  readonly json: boolean;
+  readonly verbosity: Verbosity;
+  readonly #out: Writable;
+  readonly #err: Writable;
+
+  constructor(options: { json: boolean; verbosity: Verbosity; out: Writable; err: Writable }) {
+    this.json = options.json;
+    this.verbosity = options.verbosity;
+    this.#out = options.out;
+    this.#err = options.err;
+  }
+
+  /** A line of data, or with `--json` the object. Waits for a slow reader. */
+  async data(line: string, object: unknown): Promise<void> {
+    await this.raw(`${this.json ? JSON.stringify(object) : escapeControls(line)}\n`);
+  }
+
+  /** Bytes of data as they are. */
+  async raw(bytes: string | Uint8Array): Promise<void> {
+    if (this.#out.errored) throw this.#out.errored;
+    if (!this.#out.write(bytes)) await once(this.#out, 'drain');
+  }
+
+  /** Something worth saying, unless asked to be quiet. */
+  note(line: string): void {
+    if (this.verbosity !== 'quiet') this.#err.write(`${escapeControls(line)}\n`);
+  }
+
+  /** Something for those who asked for more. */
+  detail(line: string): void {
+    if (this.verbosity === 'verbose') this.#err.write(`${escapeControls(line)}\n`);
+  }
+
+  /** An item that was not done: always said, and with `--json` an object among the data. */
+  problem(line: string, object: unknown): void {
+    this.#err.write(`depot: ${escapeControls(line)}\n`);
+    if (this.json) this.#out.write(`${JSON.stringify(object)}\n`);
+  }
+
+  /** One failed item, or the end of a command: always said. */
+  error(error: unknown): void {
+    this.#err.write(`depot: ${escapeControls(messageOf(error))}\n`);
+    if (error instanceof DepotError && error.hint !== undefined) {
+      this.#err.write(`${escapeControls(error.hint)}\n`);
+    }
+    if (process.env.DEPOT_DEBUG === '1' && error instanceof Error) {
+      this.#err.write(`${error.stack}\n`);
+    }
+  }
+}
+
+/** Text whose control characters are shown instead of obeyed, so that it stays on its line. */
+export function escapeControls(text: string): string {
+  return text.replaceAll(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, (character) => {
+    const named: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+    return named[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** Bytes for people: `430 kB`. */
+export function formatBytes(bytes: number): string {
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  if (bytes < 1000) return `${bytes} bytes`;
+  let value = bytes;
+  let unit = -1;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${value < 9.95 ? value.toFixed(1) : value.toFixed(0)} ${units[unit]}`;
+}
+
+/** `1 blob`, `2 blobs`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

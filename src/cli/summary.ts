@@ -1,0 +1,87 @@
+import path from 'node:path';
+import type { Manager } from '../manager.js';
+import type { RunResult } from '../transfer/run-migration.js';
+import type { Context } from './context.js';
+import { counted, formatBytes } from './output.js';
+
+/** What the command line asked for, as far as the summary says it. */
+export interface Asked {
+  readonly command: string;
+  readonly undo: boolean;
+  readonly dryRun: boolean;
+  /** Whether the source was to be deleted. */
+  readonly deleted: boolean;
+  readonly seconds: number;
+}
+
+/** The last lines of a migration: what was done, what was not, and how to go on. */
+export async function printSummary(
+  context: Context,
+  manager: Manager,
+  result: RunResult,
+  asked: Asked,
+): Promise<void> {
+  const { output } = context;
+  const { source: from, target: to, counts } = result;
+  if (output.json) {
+    const { command, dryRun: dry_run } = asked;
+    const seconds = Math.round(asked.seconds * 1000) / 1000;
+    await output.data('', { type: 'summary', command, from, to, dry_run, ...counts, seconds });
+    return;
+  }
+  for (const line of summaryLines(result, asked)) await output.data(line, null);
+  if (context.signal.aborted)
+    output.note('Interrupted. Everything is consistent: run it again to go on.');
+  else if (result.error === null)
+    for (const line of nextSteps(context, manager, result, asked)) output.note(line);
+}
+
+function summaryLines({ source, target, counts }: RunResult, asked: Asked): string[] {
+  const { references, blobs, bytes } = counts;
+  const done = asked.dryRun ? 'Would migrate' : asked.undo ? 'Turned back' : 'Migrated';
+  const direction = asked.undo ? `to ${target}` : `from ${source} to ${target}`;
+  const left = references.missing + references.failed;
+  const lines = [
+    `${done} ${counted(references.migrated, 'reference')} ${direction} in ${asked.seconds.toFixed(1)} s.`,
+    `  references: ${references.scanned} read, ${left} left as they are${because(references)}`,
+    `  blobs: ${blobs.copied} ${asked.dryRun ? 'to copy' : 'copied'} (${formatBytes(bytes)}), ` +
+      `${blobs.reused} already there${because(blobs)}`,
+  ];
+  if (asked.deleted && !asked.dryRun)
+    lines.push(`  deleted from ${source}: ${counted(blobs.deleted, 'blob')}`);
+  return lines;
+}
+
+function because({ missing, failed }: { missing: number; failed: number }): string {
+  const reasons = [
+    ...(missing > 0 ? [`${missing} missing`] : []),
+    ...(failed > 0 ? [`${failed} failed`] : []),
+  ];
+  return reasons.length === 0 ? '' : ` (${reasons.join(', ')})`;
+}
+
+function nextSteps(context: Context, manager: Manager, result: RunResult, asked: Asked): string[] {
+  const { source, target, counts, stateFile } = result;
+  if (asked.dryRun) return ['Nothing was written: this was a dry run.'];
+  if (asked.undo) return [];
+  const command = `depot${context.configOption} migrate-storage`;
+  const steps: string[] = [];
+  if (counts.references.missing + counts.references.failed > 0) {
+    steps.push('What was left is named above; a further run tries it again.');
+  }
+  if (!asked.deleted && counts.references.migrated > 0) {
+    steps.push(
+      `${source} still has its blobs. Delete those that nothing names any more:`,
+      `  ${command} --from ${source} --to ${target} --delete-source`,
+    );
+  }
+  if (stateFile !== null && counts.references.migrated > 0) {
+    steps.push('Turn the references back:', `  ${command} --undo ${path.relative('', stateFile)}`);
+  }
+  if (manager.defaultName() === source) {
+    steps.push(
+      `New files still go to ${source}, the default storage: make ${target} the first in the configuration.`,
+    );
+  }
+  return steps;
+}

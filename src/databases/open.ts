@@ -1,0 +1,48 @@
+import { describeOrigin, type Setting } from '../config/settings.js';
+import {
+  parseSqlalchemyUrl,
+  redactSqlalchemyUrl,
+  type SqlalchemyUrl,
+} from '../config/sqlalchemy-url.js';
+import { DepotError } from '../errors.js';
+import { resolvePath } from '../settings.js';
+import type { Database } from './database.js';
+
+/** Opens the database of an SQLAlchemy URL; relative file names are relative to `directory`. */
+export async function openDatabase(setting: Setting, directory: string): Promise<Database> {
+  const url = parseUrl(setting);
+  if (url.backend === 'sqlite') {
+    const { openSqlite } = await import('./sqlite.js');
+    return openSqlite(resolvePath({ ...setting, value: sqliteFile(url, setting) }, directory));
+  }
+  throw new DepotError(
+    'config',
+    `${describeOrigin(setting.origin)}: this version of depot cannot open ${url.backend} databases`,
+    { hint: 'It opens sqlite.' },
+  );
+}
+
+function parseUrl(setting: Setting): SqlalchemyUrl {
+  try {
+    return parseSqlalchemyUrl(setting.value);
+  } catch (error) {
+    if (error instanceof DepotError) {
+      throw new DepotError('config', `${describeOrigin(setting.origin)}: ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+function sqliteFile({ database, host, query }: SqlalchemyUrl, setting: Setting): string {
+  const where = describeOrigin(setting.origin);
+  if (host !== null) {
+    throw new DepotError('config', `${where}: ${redactSqlalchemyUrl(setting.value)} names a host`, {
+      hint: 'A file needs three slashes, an absolute one four: sqlite:////var/lib/site/Kotti.db',
+    });
+  }
+  const file = query.uri === 'true' ? (database ?? '').replace(/^file:/, '') : (database ?? '');
+  if (file === '' || file === ':memory:') {
+    throw new DepotError('config', `${where}: a database in memory holds nothing to administer`);
+  }
+  return file;
+}

@@ -1,0 +1,158 @@
+import {
+  type Configuration,
+  describeOrigin,
+  type Setting,
+  type StorageSettings,
+} from './config/settings.js';
+import type { Database } from './databases/database.js';
+import { DepotError } from './errors.js';
+import { backendNames, kindOf, openBackend } from './registry.js';
+import { redacted } from './settings.js';
+import { Storage } from './storage.js';
+
+/** A configured storage, as far as it can be told without opening it. */
+export interface StorageDescription {
+  readonly name: string;
+  /** The backend's short name. */
+  readonly kind: string;
+  /** As configured. */
+  readonly backend: string;
+  readonly default: boolean;
+  readonly aliases: readonly string[];
+  /** With secrets masked. */
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** The configured storages and databases, each opened when it is first asked for. */
+export class Manager {
+  readonly configuration: Configuration;
+  readonly #storages = new Map<string, Promise<Storage>>();
+  readonly #databases = new Map<string, Promise<Database>>();
+
+  constructor(configuration: Configuration) {
+    this.configuration = configuration;
+  }
+
+  describe(): StorageDescription[] {
+    const { storages, defaultStorage } = this.configuration;
+    return storages.map((settings) => ({
+      name: settings.name,
+      kind: kindNamed(settings),
+      backend: settings.backend.value,
+      default: settings.name === defaultStorage,
+      aliases: this.aliasesOf(settings.name),
+      options: Object.fromEntries(
+        [...settings.options].map(([name, { value }]) => [name, redacted(name, value)]),
+      ),
+    }));
+  }
+
+  aliasesOf(storage: string): string[] {
+    const { aliases } = this.configuration;
+    return [...aliases].filter(([, name]) => name === storage).map(([alias]) => alias);
+  }
+
+  /** Name of the storage that files are put into. */
+  defaultName(): string {
+    return this.configuration.defaultStorage;
+  }
+
+  /** The storage of that name or alias. */
+  storage(name: string): Promise<Storage> {
+    const { storages, aliases, file } = this.configuration;
+    const settings = storages.find((one) => one.name === (aliases.get(name) ?? name));
+    if (settings === undefined) {
+      throw new DepotError('not-found', `no storage ${JSON.stringify(name)} in ${file}`, {
+        hint: `It has: ${storages.map((one) => one.name).join(', ') || 'none'}.`,
+      });
+    }
+    return once(this.#storages, settings.name, () => this.#open(settings));
+  }
+
+  /** Splits `storage/id`; a storage's name may hold a slash, so the longest known one counts. */
+  async locate(blobPath: string): Promise<{ storage: Storage; id: string }> {
+    const { storages, aliases } = this.configuration;
+    const names = [...storages.map(({ name }) => name), ...aliases.keys()];
+    const known = names
+      .filter((name) => blobPath.startsWith(`${name}/`))
+      .sort((one, other) => other.length - one.length);
+    const name = known[0] ?? blobPath.slice(0, Math.max(blobPath.indexOf('/'), 0));
+    const id = blobPath.slice(name.length + 1);
+    if (name === '' || id === '') {
+      throw new DepotError(
+        'usage',
+        `${JSON.stringify(blobPath)} is no path of the form storage/id`,
+        {
+          hint: 'List the paths with: depot list',
+        },
+      );
+    }
+    return { storage: await this.storage(name), id };
+  }
+
+  /** The databases that hold references, as configured. */
+  async referenceDatabases(): Promise<Database[]> {
+    return Promise.all(this.configuration.databases.map((url) => this.#database(url)));
+  }
+
+  /** Every database that may mention a blob: those with references, and the application's own. */
+  async allDatabases(): Promise<Database[]> {
+    const { databases, sqlalchemyUrl } = this.configuration;
+    const urls = sqlalchemyUrl === undefined ? databases : [...databases, sqlalchemyUrl];
+    const opened = await Promise.all(urls.map((url) => this.#database(url)));
+    return [...new Set(opened)];
+  }
+
+  /** Opens a URL once, whatever is asked of it. */
+  #database(url: Setting): Promise<Database> {
+    return once(this.#databases, url.value, async () => {
+      const { openDatabase } = await import('./databases/open.js');
+      return openDatabase(url, this.configuration.directory);
+    });
+  }
+
+  async #open(settings: StorageSettings): Promise<Storage> {
+    const { directory, timezone, sqlalchemyUrl, file } = this.configuration;
+    const kind = kindNamed(settings);
+    const backend = await openBackend(kind, settings.options, {
+      name: settings.name,
+      where: describeOrigin(settings.origin),
+      directory,
+      timezone: timezone?.value,
+      applicationDatabase: () => {
+        if (sqlalchemyUrl !== undefined) return this.#database(sqlalchemyUrl);
+        throw new DepotError('config', `storage ${settings.name} needs sqlalchemy.url in ${file}`);
+      },
+    });
+    return new Storage(settings.name, kind, backend);
+  }
+
+  async close(): Promise<void> {
+    const opened = [...this.#storages.values(), ...this.#databases.values()];
+    for (const one of await Promise.allSettled(opened)) {
+      if (one.status !== 'fulfilled') continue;
+      await ('backend' in one.value ? one.value.backend : one.value).close();
+    }
+  }
+}
+
+/** The value under a key, made once, also where it is asked for twice at a time. */
+function once<T>(made: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const known = made.get(key);
+  if (known !== undefined) return known;
+  const making = make();
+  made.set(key, making);
+  return making;
+}
+
+function kindNamed({ backend, name }: StorageSettings): string {
+  const kind = kindOf(backend.value);
+  if (kind !== null) return kind;
+  throw new DepotError(
+    'config',
+    `${describeOrigin(backend.origin)}: unknown backend ${backend.value} of storage ${name}`,
+    {
+      hint: `Known are the Python backends of filedepot and Kotti, and: ${backendNames.join(', ')}.`,
+    },
+  );
+}

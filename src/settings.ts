@@ -1,0 +1,72 @@
+import path from 'node:path';
+import * as v from 'valibot';
+import { describeOrigin, type Setting } from './config/settings.js';
+import { redactSqlalchemyUrl } from './config/sqlalchemy-url.js';
+import { DepotError } from './errors.js';
+
+/** The schema of a backend's settings: one entry an option, all of them text in the file. */
+export type SettingsSchema = v.StrictObjectSchema<
+  Record<string, v.GenericSchema<string | undefined, unknown>>,
+  undefined
+>;
+
+/**
+ * Checks a storage's options against its backend's schema. Errors name the file, line, section
+ * and key, and an unknown option's error names the known ones.
+ */
+export function checkSettings<S extends SettingsSchema>(
+  schema: S,
+  options: ReadonlyMap<string, Setting>,
+  storage: { name: string; where: string; kind: string },
+): v.InferOutput<S> {
+  const known = Object.keys(schema.entries);
+  for (const [name, { origin }] of options) {
+    if (known.includes(name)) continue;
+    const list = known.length === 0 ? 'none' : known.join(', ');
+    throw new DepotError(
+      'config',
+      `${describeOrigin(origin)}: unknown option ${name} of storage ${storage.name}`,
+      {
+        hint: `The ${storage.kind} backend knows: ${list}.`,
+      },
+    );
+  }
+  const values = Object.fromEntries([...options].map(([name, { value }]) => [name, value]));
+  const result = v.safeParse(schema, values);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const name = v.getDotPath(issue) ?? '';
+  const origin = options.get(name)?.origin;
+  if (origin !== undefined) {
+    throw new DepotError('config', `${describeOrigin(origin)}: ${issue.message}`);
+  }
+  throw new DepotError(
+    'config',
+    `${storage.where}: storage ${storage.name} needs the option ${name}`,
+  );
+}
+
+/**
+ * A path as an option gives it, absolute: relative ones are relative to the configuration file.
+ * Python takes them relative to the directory that its process was started in.
+ */
+export function resolvePath({ value, origin }: Setting, directory: string): string {
+  if (/^[\n\r]|[\n\r]$/.test(value)) {
+    throw new DepotError(
+      'config',
+      `${describeOrigin(origin)}: the path begins or ends with a line break`,
+      {
+        hint: 'Python takes it for a part of the path: write the path on the line of its key.',
+      },
+    );
+  }
+  return path.resolve(directory, value);
+}
+
+const secretName = /key|secret|password|token/i;
+
+/** An option's value as it may be shown. */
+export function redacted(name: string, value: string): string {
+  if (secretName.test(name)) return '***';
+  return value.includes('://') ? redactSqlalchemyUrl(value) : value;
+}

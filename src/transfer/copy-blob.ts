@@ -1,0 +1,150 @@
+import type { BlobInfo } from '../backend.js';
+import { DepotError, isNotFound, messageOf } from '../errors.js';
+import { errorCode } from '../files.js';
+import type { Storage } from '../storage.js';
+import type { Budget } from './budget.js';
+import type { ProblemKind } from './report.js';
+
+/** How blobs get from one storage to another. */
+export interface CopyOptions {
+  readonly source: Storage;
+  readonly target: Storage;
+  readonly budget: Budget;
+  /** Reads every copy back, instead of comparing its length alone. */
+  readonly verifyFull: boolean;
+  /** Reads what would be copied, and writes nothing. */
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** A blob that is in the target now, whole and durable. */
+export interface Copied {
+  readonly status: 'copied' | 'reused';
+  readonly sha256: string;
+  readonly length: number;
+  /** The source's version of what was copied. */
+  readonly version: string;
+}
+
+/** A blob that is not in the target, or not as it is in the source. */
+export interface NotCopied {
+  readonly status: 'missing' | 'failed';
+  readonly kind: ProblemKind;
+  readonly message: string;
+}
+
+/** One blob's way: its identifiers on both sides. */
+export interface Way {
+  readonly id: string;
+  readonly targetId: string;
+  /**
+   * Whether a blob of that SHA-256 in the target is an earlier copy of this blob: then it is
+   * replaced by what the source holds now.
+   */
+  isOurs(sha256: string): boolean;
+}
+
+/**
+ * Copies a blob with its metadata. One that is in the target already is used where its SHA-256
+ * equals the source's.
+ */
+export async function copyBlob(way: Way, options: CopyOptions): Promise<Copied | NotCopied> {
+  const { source, target, budget, signal } = options;
+  signal.throwIfAborted();
+  try {
+    const info = await fromSource(source, () => source.find(way.id));
+    if (info === null) return missing(source, way.id);
+    const inMemory = source.backend.holdsWholeBlobs || target.backend.holdsWholeBlobs;
+    return await budget.run(inMemory ? info.contentLength : 0, async () => {
+      const existing = await target.find(way.targetId);
+      if (existing === null) return write('create', way, options);
+      return reuse(way, { info, existing }, options);
+    });
+  } catch (error) {
+    if (signal.aborted || stopsTheRun(error)) throw error;
+    if (isNotFound(error)) return missing(source, way.id);
+    return { status: 'failed', kind: kindOf(error), message: messageOf(error) };
+  }
+}
+
+function missing(source: Storage, id: string): NotCopied {
+  return { status: 'missing', kind: 'missing-blob', message: `${source.path(id)} does not exist` };
+}
+
+function kindOf(error: unknown): ProblemKind {
+  return error instanceof DepotError && error.kind === 'damaged' ? 'damaged-blob' : 'copy-failed';
+}
+
+/** Access denied to one blob of a storage that can be reached is that blob's problem alone. */
+async function fromSource<T>(source: Storage, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof DepotError) || error.kind !== 'unreachable') throw error;
+    await source.backend.ping();
+    throw new DepotError('failed', error.message, { cause: error });
+  }
+}
+
+/** What would fail in the same way for every further blob: an unreachable storage, a full disk. */
+export function stopsTheRun(error: unknown): boolean {
+  if (!(error instanceof DepotError)) return true;
+  const code = errorCode(error.cause) ?? '';
+  return error.kind === 'unreachable' || ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'].includes(code);
+}
+
+async function write(
+  action: 'create' | 'replace',
+  { id, targetId }: Way,
+  options: CopyOptions,
+): Promise<Copied> {
+  const { source, target, signal, dryRun } = options;
+  if (dryRun) {
+    const { info, sha256 } = await source.hash(id, signal);
+    return { status: 'copied', sha256, length: info.contentLength, version: info.version };
+  }
+  const content = await fromSource(source, () => source.read(id));
+  try {
+    const { filename, contentType, contentLength: length, lastModified, version } = content.info;
+    const attributes = { filename, contentType, lastModified, length, signal };
+    const { sha256 } =
+      action === 'create'
+        ? await target.create(content.chunks, { ...attributes, id: targetId })
+        : await target.replace(targetId, content.chunks, attributes);
+    await verify(targetId, { sha256, length }, options);
+    return { status: 'copied', sha256, length, version };
+  } finally {
+    await content.close();
+  }
+}
+
+async function verify(
+  targetId: string,
+  expected: { sha256: string; length: number },
+  { target, verifyFull }: CopyOptions,
+): Promise<void> {
+  const copy = verifyFull
+    ? await target.hash(targetId)
+    : { info: await target.info(targetId), sha256: expected.sha256 };
+  if (copy.info.contentLength === expected.length && copy.sha256 === expected.sha256) return;
+  throw new DepotError('failed', `the copy ${target.path(targetId)} differs from what was written`);
+}
+
+async function reuse(
+  way: Way,
+  { info, existing }: { info: BlobInfo; existing: BlobInfo },
+  options: CopyOptions,
+): Promise<Copied | NotCopied> {
+  const { source, target, signal } = options;
+  const there = await target.hash(way.targetId, signal);
+  if (existing.contentLength === info.contentLength) {
+    const { info: read, sha256 } = await source.hash(way.id, signal);
+    if (sha256 === there.sha256) {
+      return { status: 'reused', sha256, length: read.contentLength, version: read.version };
+    }
+  }
+  if (way.isOurs(there.sha256)) return write('replace', way, options);
+  const paths = [target.path(way.targetId), source.path(way.id)] as const;
+  const message = `${paths[0]} exists with other content than ${paths[1]}`;
+  return { status: 'failed', kind: 'target-differs', message };
+}

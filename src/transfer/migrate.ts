@@ -1,0 +1,101 @@
+import type { TextRow } from '../databases/database.js';
+import { pages, type ReferenceColumn } from '../references/columns.js';
+import { referenceMark } from '../references/reference.js';
+import type { Relocation } from '../references/relocate.js';
+import type { Storage } from '../storage.js';
+import type { CopyOptions } from './copy-blob.js';
+import { migratePage } from './migrate-page.js';
+import type { Counts, Observer } from './report.js';
+import type { State } from './state.js';
+
+export interface MigrateOptions {
+  readonly copyOptions: CopyOptions;
+  /** The source's name and its aliases, as references may call it. */
+  readonly sourceNames: readonly string[];
+  /** Where the application serves blobs, such as `/depot`. */
+  readonly mountpoint: string;
+  readonly columns: readonly ReferenceColumn[];
+  readonly state: State;
+  /** Added to as it goes. */
+  readonly counts: Counts;
+  readonly observer: Observer;
+  readonly signal: AbortSignal;
+  /** Reads everything and writes nothing. */
+  readonly dryRun: boolean;
+  /** An SQL condition that rows must meet to be moved. */
+  readonly where?: string | undefined;
+  /** References to move at most. */
+  readonly limit?: number | undefined;
+  /** Blobs copied at once. */
+  readonly concurrency: number;
+}
+
+/** What a page needs to know of the whole run. */
+export interface MigrateContext extends MigrateOptions {
+  readonly source: Storage;
+  readonly target: Storage;
+  readonly relocation: Relocation;
+  /** Both names are one place: the references change, and no blob needs to move. */
+  readonly samePlace: boolean;
+}
+
+/**
+ * Moves the references of `columns` from one storage to another: copies their blobs, durably, then
+ * changes their texts by compare-and-set, page by page. A reference whose blobs cannot all be
+ * copied stays as it is and is reported. What an earlier run did is found done.
+ */
+export async function migrate(options: MigrateOptions): Promise<void> {
+  const { source, target } = options.copyOptions;
+  const context: MigrateContext = {
+    ...options,
+    source,
+    target,
+    relocation: relocationOf(options),
+    samePlace: await isSamePlace(source, target),
+  };
+  for (const column of options.columns) {
+    for await (const page of mentioningPages(column, options)) {
+      if (options.signal.aborted || limitReached(options)) return;
+      await migratePage(column, page, context);
+    }
+  }
+}
+
+function mentioningPages(
+  column: ReferenceColumn,
+  { where }: MigrateOptions,
+): AsyncGenerator<TextRow[]> {
+  return pages(column, { containing: referenceMark, ...(where === undefined ? {} : { where }) });
+}
+
+function limitReached({ limit, counts }: MigrateOptions): boolean {
+  return limit !== undefined && counts.references.migrated >= limit;
+}
+
+function relocationOf(options: MigrateOptions): Relocation {
+  const { sourceNames, mountpoint, copyOptions } = options;
+  const { source, target } = copyOptions;
+  return {
+    sources: new Set(sourceNames),
+    target: target.name,
+    mountpoint,
+    idFor: (id) => target.idFor(id),
+    sourceUrl: (id) => source.publicUrl(id),
+    targetUrl: (id) => target.publicUrl(id),
+  };
+}
+
+/** Whether two storages keep their blobs in the same place, whatever their names. */
+async function isSamePlace(one: Storage, other: Storage): Promise<boolean> {
+  return (await one.place()).identity === (await other.place()).identity;
+}
+
+/** Whether one place is the other or lies inside it. */
+export async function overlaps(one: Storage, other: Storage): Promise<boolean> {
+  const [here, there] = [await one.place(), await other.place()];
+  return (
+    here.identity === there.identity ||
+    here.within.includes(there.identity) ||
+    there.within.includes(here.identity)
+  );
+}

@@ -1,0 +1,56 @@
+/** What a command counts and reports, in the words of its `--json` output. */
+
+export type ProblemKind =
+  | 'missing-blob'
+  | 'damaged-blob'
+  | 'target-differs'
+  | 'reference-too-long'
+  | 'reference-changed'
+  | 'still-mentioned'
+  | 'source-replaced'
+  | 'copy-failed'
+  | 'delete-failed';
+
+/** An item that was not done as asked. */
+export interface Problem {
+  readonly kind: ProblemKind;
+  /** Such as `files.data id=7`; null where a blob alone is concerned. */
+  readonly reference: string | null;
+  /** `storage/id`. */
+  readonly path: string | null;
+  readonly message: string;
+}
+
+export interface Counts {
+  readonly references: {
+    scanned: number;
+    migrated: number;
+    missing: number;
+    changed: number;
+    failed: number;
+  };
+  readonly blobs: {
+    copied: number;
+    reused: number;
+    missing: number;
+    failed: number;
+    deleted: number;
+  };
+  /** Of the blobs copied. */
+  bytes: number;
+}
+
+export function newCounts(): Counts {
+  return {
+    references: { scanned: 0, migrated: 0, missing: 0, changed: 0, failed: 0 },
+    blobs: { copied: 0, reused: 0, missing: 0, failed: 0, deleted: 0 },
+    bytes: 0,
+  };
+}
+
+/** Who wants to know how a transfer goes. */
+export interface Observer {
+  problem(problem: Problem): void;
+  /** Called whenever the counts have changed. */
+  progress(counts: Counts): void;
+}

@@ -1,0 +1,206 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { DepotError } from '../errors.js';
+import { fileError } from '../files.js';
+import { type Lock, tryLock } from '../lock.js';
+import type { Manager } from '../manager.js';
+import { findColumns, namedColumns, type ReferenceColumn } from '../references/columns.js';
+import type { Storage } from '../storage.js';
+import { Budget } from './budget.js';
+import type { CopyOptions } from './copy-blob.js';
+import { deleteSource } from './delete-source.js';
+import { migrate, overlaps } from './migrate.js';
+import { type Counts, newCounts, type Observer } from './report.js';
+import { openState, type State, storagesOf } from './state.js';
+import { undo } from './undo.js';
+
+/** Bytes of blobs held whole in memory at once; a larger one goes alone. */
+const bytesInFlight = 64 * 1024 * 1024;
+
+export interface RunOptions {
+  readonly observer: Observer;
+  /** Aborted: takes no new work, undoes what is half done, keeps what is done. */
+  readonly signal: AbortSignal;
+  /** Blobs copied at once. */
+  readonly concurrency: number;
+  /** Reads every copy back. */
+  readonly verifyFull: boolean;
+}
+
+export interface MigrationOptions extends RunOptions {
+  /** Names or aliases of storages. */
+  readonly from: string;
+  readonly to: string;
+  /** Reads everything and writes nothing. */
+  readonly dryRun: boolean;
+  /** Deletes from the source what was moved and nothing mentions any more. */
+  readonly deleteSource: boolean;
+  /** TABLE.COLUMN; empty: those of the configuration, else found by looking. */
+  readonly references: readonly string[];
+  /** An SQL condition that rows must meet to be moved. */
+  readonly where?: string | undefined;
+  /** References to move at most. */
+  readonly limit?: number | undefined;
+  /** Where the state is kept; default: beside the configuration. */
+  readonly stateFile?: string | undefined;
+}
+
+/** How a run ended; `error` is what stopped it before its end. */
+export interface RunResult {
+  readonly source: string;
+  readonly target: string;
+  readonly counts: Counts;
+  readonly stateFile: string | null;
+  readonly error: unknown;
+}
+
+/** Moves blobs and references between two configured storages. */
+export async function runMigration(
+  manager: Manager,
+  options: MigrationOptions,
+): Promise<RunResult> {
+  const source = await manager.storage(options.from);
+  const target = await manager.storage(options.to);
+  await checkStorages(source, target, options.deleteSource);
+  const columns = await columnsOf(manager, options.references);
+  const stateFile = options.dryRun
+    ? null
+    : (options.stateFile ?? defaultState(manager, source, target));
+  return locked(stateFile, source, target, async (state) => {
+    const counts = newCounts();
+    const copyOptions = { ...options, source, target, budget: new Budget(bytesInFlight) };
+    const error = await endOf(async () => {
+      await migrate({
+        ...options,
+        copyOptions,
+        counts,
+        columns,
+        state,
+        sourceNames: [source.name, ...manager.aliasesOf(source.name)],
+        mountpoint: manager.configuration.mountpoint,
+      });
+      if (!options.deleteSource || options.dryRun || options.signal.aborted) return;
+      await deleteSource({
+        ...options,
+        source,
+        target,
+        copyOptions,
+        counts,
+        state,
+        targetNames: [target.name, ...manager.aliasesOf(target.name)],
+        databases: await manager.allDatabases(),
+      });
+    });
+    return { source: source.name, target: target.name, counts, stateFile, error };
+  });
+}
+
+/** Turns the references back that the runs of a state file moved. */
+export async function runUndo(
+  manager: Manager,
+  stateFile: string,
+  options: RunOptions,
+): Promise<RunResult> {
+  const names = storagesOf(stateFile);
+  const source = await manager.storage(names.source);
+  const target = await manager.storage(names.target);
+  const columns = await columnsOf(manager, []);
+  return locked(stateFile, source, target, async (state) => {
+    const counts = newCounts();
+    const copyOptions: CopyOptions = {
+      ...options,
+      source,
+      target,
+      dryRun: false,
+      budget: new Budget(bytesInFlight),
+    };
+    const sourceNames = [source.name, ...manager.aliasesOf(source.name)];
+    const error = await endOf(() =>
+      undo({ ...options, copyOptions, sourceNames, columns, state, counts }),
+    );
+    return { source: target.name, target: source.name, counts, stateFile, error };
+  });
+}
+
+async function checkStorages(source: Storage, target: Storage, deleting: boolean): Promise<void> {
+  if (source.name === target.name) {
+    throw new DepotError('usage', `cannot migrate from ${source.name} to itself`);
+  }
+  if (target.backend.ephemeral) {
+    throw new DepotError(
+      'refused',
+      `storage ${target.name} is in memory: its blobs would be gone at the end`,
+    );
+  }
+  await source.backend.ping();
+  await target.backend.ping();
+  if (deleting && (await overlaps(source, target))) {
+    throw new DepotError(
+      'refused',
+      `${source.name} and ${target.name} share a place: nothing there may be deleted`,
+      {
+        hint: 'Run it without --delete-source.',
+      },
+    );
+  }
+}
+
+/** The columns to work on: named by the user, else by the configuration, else found. */
+async function columnsOf(manager: Manager, named: readonly string[]): Promise<ReferenceColumn[]> {
+  const { databases, references, file } = manager.configuration;
+  if (databases.length === 0) {
+    throw new DepotError('config', `no database with references is configured in ${file}`, {
+      hint: 'Name it with databases in [depot], or as sqlalchemy.url of the application.',
+    });
+  }
+  const opened = await manager.referenceDatabases();
+  const names = named.length > 0 ? named : references.map(({ value }) => value);
+  return names.length > 0 ? namedColumns(opened, names) : findColumns(opened);
+}
+
+function defaultState({ configuration }: Manager, source: Storage, target: Storage): string {
+  const name = `${source.name}-to-${target.name}`.replaceAll(/[^\w.-]/g, '_');
+  return path.join(configuration.directory, 'depot-state', `${name}.sqlite`);
+}
+
+/** Runs alone among all runs that keep their state in the same directory. */
+async function locked(
+  stateFile: string | null,
+  source: Storage,
+  target: Storage,
+  run: (state: State) => Promise<RunResult>,
+): Promise<RunResult> {
+  const lock = stateFile === null ? null : await lockRun(path.dirname(stateFile));
+  try {
+    const state = openState(stateFile, source.name, target.name);
+    try {
+      return await run(state);
+    } finally {
+      state.close();
+    }
+  } finally {
+    lock?.release();
+  }
+}
+
+async function lockRun(directory: string): Promise<Lock> {
+  await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw new DepotError('unreachable', fileError(error, `cannot make ${directory}`).message, {
+      hint: 'Name a state file in a directory that can be written with --state.',
+    });
+  });
+  const file = path.join(directory, 'lock');
+  const lock = tryLock(file);
+  if (lock !== null) return lock;
+  throw new DepotError('refused', `another migration of this site is running: it holds ${file}`);
+}
+
+/** Runs to the end or to an error, which is returned, so that the counts are not lost with it. */
+async function endOf(run: () => Promise<void>): Promise<unknown> {
+  try {
+    await run();
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
