@@ -11,37 +11,57 @@ export interface Fatal {
   readonly error: unknown;
 }
 
-/** Copies several blobs at once and records the copies; counts each one. */
+/**
+ * Copies the blobs of several references at once, and records the copies. Of a reference that
+ * lacks one of its blobs, none is copied: it stays where it is, and copies would be litter.
+ */
 export async function copyBlobs(
-  ids: ReadonlySet<string>,
+  groups: readonly ReadonlySet<string>[],
   context: MigrateContext,
 ): Promise<{ outcomes: Outcomes; fatal: Fatal | null }> {
-  const outcomes = new Map<string, Copied | NotCopied>();
+  const outcomes = await findMissing(new Set(groups.flatMap((ids) => [...ids])), context);
+  const complete = groups.filter((ids) => ![...ids].some((id) => outcomes.has(id)));
   let fatal: Fatal | null = null;
-  const { signal, concurrency } = context;
   const copyOne = async (id: string): Promise<void> => {
-    if (signal.aborted || fatal !== null) return;
+    if (context.signal.aborted || fatal !== null) return;
     try {
       outcomes.set(id, await copyOnce(id, context));
     } catch (error) {
-      if (!signal.aborted) fatal ??= { error };
+      if (!context.signal.aborted) fatal ??= { error };
     }
   };
-  await pMap(ids, copyOne, { concurrency });
+  const { concurrency } = context;
+  await pMap(new Set(complete.flatMap((ids) => [...ids])), copyOne, { concurrency });
   record(outcomes, context);
   return { outcomes, fatal };
 }
 
-/** A blob that several references share is copied once a run. */
+async function findMissing(
+  ids: ReadonlySet<string>,
+  { source, counts, concurrency }: MigrateContext,
+): Promise<Map<string, Copied | NotCopied>> {
+  const missing = new Map<string, NotCopied>();
+  const lookUp = async (id: string): Promise<void> => {
+    // A blob that cannot be read is not missing: copying it will say what is wrong.
+    const found = await source.find(id).catch(() => true);
+    if (found !== null) return;
+    const message = `${source.path(id)} does not exist`;
+    missing.set(id, { status: 'missing', kind: 'missing-blob', message });
+  };
+  await pMap(ids, lookUp, { concurrency });
+  counts.blobs.missing += missing.size;
+  return missing;
+}
+
+/** A blob that several references share is copied once a run; in one place it is there already. */
 async function copyOnce(id: string, context: MigrateContext): Promise<Copied | NotCopied> {
   const { source, target, state, counts, observer, samePlace } = context;
-  if (samePlace) return presence(id, context);
   const known = state.copyOf(source.path(id));
-  if (known !== null && known.run === state.run) {
-    const info = await source.find(id);
-    if (info?.version === known.version) {
-      return { ...known, status: 'reused', length: info.contentLength };
-    }
+  if (samePlace || known?.run === state.run) {
+    const { version, contentLength: length } = await source.info(id);
+    if (samePlace) return { status: 'reused', sha256: '', length, version };
+    if (version === known?.version)
+      return { status: 'reused', sha256: known.sha256, length, version };
   }
   const isOurs = (sha256: string): boolean => known?.sha256 === sha256;
   const way = { id, targetId: target.idFor(id), isOurs };
@@ -50,20 +70,6 @@ async function copyOnce(id: string, context: MigrateContext): Promise<Copied | N
   if (outcome.status === 'copied') counts.bytes += outcome.length;
   observer.progress(counts);
   return outcome;
-}
-
-/** In one place under two names a blob is in the target as soon as it is in the source. */
-async function presence(
-  id: string,
-  { source, counts }: MigrateContext,
-): Promise<Copied | NotCopied> {
-  const info = await source.find(id);
-  if (info !== null) {
-    return { status: 'reused', sha256: '', length: info.contentLength, version: info.version };
-  }
-  counts.blobs.missing += 1;
-  const message = `${source.path(id)} does not exist`;
-  return { status: 'missing', kind: 'missing-blob', message };
 }
 
 function record(outcomes: Outcomes, { source, target, state, samePlace }: MigrateContext): void {

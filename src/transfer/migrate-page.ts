@@ -30,7 +30,7 @@ export async function migratePage(
 ): Promise<void> {
   let candidates = candidatesOf(column, rows, context, { count: true });
   for (let attempt = 1; candidates.length > 0; attempt += 1) {
-    const { outcomes, fatal } = await copyBlobs(idsOf(candidates), context);
+    const { outcomes, fatal } = await copyBlobs(groupsOf(candidates), context);
     const lost = await changeReferences(
       column,
       plan(column, candidates, outcomes, context),
@@ -43,9 +43,9 @@ export async function migratePage(
   }
 }
 
-function idsOf(candidates: readonly Candidate[]): Set<string> {
-  const sets = candidates.flatMap(({ moves }) => [...moves.values()]);
-  return new Set(sets.flatMap((ids) => [...ids]));
+/** The blobs of each reference to move. */
+function groupsOf(candidates: readonly Candidate[]): ReadonlySet<string>[] {
+  return candidates.flatMap(({ moves }) => [...moves.values()]);
 }
 
 function candidatesOf(
