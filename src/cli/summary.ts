@@ -41,9 +41,10 @@ function summaryLines({ source, target, counts }: RunResult, asked: Asked): stri
   const done = asked.dryRun ? 'Would migrate' : asked.undo ? 'Turned back' : 'Migrated';
   const direction = asked.undo ? `to ${target}` : `from ${source} to ${target}`;
   const left = references.missing + references.failed;
+  const elsewhere = references.scanned - references.migrated - left;
   const lines = [
     `${done} ${counted(references.migrated, 'reference')} ${direction} in ${asked.seconds.toFixed(1)} s.`,
-    `  references: ${references.scanned} read, ${left} left as they are${because(references)}`,
+    `  references: ${references.scanned} read, ${left} left as they are${because(references)}, ${elsewhere} not in ${asked.undo ? target : source}`,
     `  blobs: ${blobs.copied} ${asked.dryRun ? 'to copy' : 'copied'} (${formatBytes(bytes)}), ` +
       `${blobs.reused} already there${because(blobs)}`,
   ];

@@ -34,6 +34,7 @@ def carry_out(operation):
 
 
 load_site(sys.argv[1])
-# The types that Python itself knows, whatever /etc/mime.types this machine has.
-mimetypes.init(files=())
+# Only the types that Python itself knows, whatever this machine's mime.types files add.
+mimetypes.knownfiles.clear()
+mimetypes.init()
 json.dump([carry_out(operation) for operation in json.load(sys.stdin)], sys.stdout)
