@@ -1,0 +1,14 @@
+/** The library: configured storages, their blobs, and migrations between them. */
+export type { Backend, BlobContent, BlobInfo, ByteRange, Place } from './backend.js';
+export { type Configuration, loadConfiguration } from './config/settings.js';
+export { DepotError, type ErrorKind, exitCodes } from './errors.js';
+export { Manager, type StorageDescription } from './manager.js';
+export { Storage, type WriteOptions, type Written } from './storage.js';
+export type { Counts, Observer, Problem, ProblemKind } from './transfer/report.js';
+export {
+  type MigrationOptions,
+  type RunOptions,
+  type RunResult,
+  runMigration,
+  runUndo,
+} from './transfer/run-migration.js';
