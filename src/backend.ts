@@ -82,10 +82,13 @@ export interface Backend {
 
   info(id: string): Promise<BlobInfo>;
   read(id: string, range?: ByteRange): Promise<BlobContent>;
-  /** Fails with `refused` where the identifier is taken. */
-  create(id: string, source: BlobSource, metadata: BlobMetadata): Promise<void>;
-  /** The old content stays readable until the new one is complete. */
-  replace(id: string, source: BlobSource, metadata: BlobMetadata): Promise<void>;
+  /**
+   * Fails with `refused` where the identifier is taken. Returns the bytes that the store itself
+   * counts.
+   */
+  create(id: string, source: BlobSource, metadata: BlobMetadata): Promise<number>;
+  /** The old content stays readable until the new one is complete. Returns as `create`. */
+  replace(id: string, source: BlobSource, metadata: BlobMetadata): Promise<number>;
   delete(id: string): Promise<void>;
   /** Identifiers exactly as stored, as they come, never all in memory. */
   list(): AsyncIterable<string>;

@@ -36,8 +36,31 @@ export function fileError(error: unknown, what: string): DepotError {
   return new DepotError(reason.kind, `${what}: ${reason.why}`, { cause: error, ...hint });
 }
 
-/** Makes the names in a directory durable, as far as the system can. */
+const syncing = new Map<string, { running: Promise<void>; next: Promise<void> | null }>();
+
+/**
+ * Makes the names in a directory durable, as far as the system can. Callers that come while one
+ * synchronization runs share the next one.
+ */
 export async function syncDirectory(directory: string): Promise<void> {
+  const current = syncing.get(directory);
+  if (current === undefined) return startSync(directory);
+  current.next ??= current.running.catch(() => {}).then(() => startSync(directory));
+  return current.next;
+}
+
+function startSync(directory: string): Promise<void> {
+  const running = syncNow(directory);
+  const entry = { running, next: null };
+  syncing.set(directory, entry);
+  const done = (): void => {
+    if (syncing.get(directory) === entry && entry.next === null) syncing.delete(directory);
+  };
+  running.then(done, done);
+  return running;
+}
+
+async function syncNow(directory: string): Promise<void> {
   let handle: FileHandle;
   try {
     handle = await open(directory, 'r');
@@ -53,23 +76,22 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Writes a new file and makes its content durable; returns its bytes. An existing one fails. */
+/**
+ * Writes a new file and makes its content durable; returns its bytes as the file system counts
+ * them. An existing one fails.
+ */
 export async function writeDurably(
   file: string,
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<number> {
   const handle = await open(file, 'wx', 0o666);
-  let length = 0;
   try {
-    for await (const chunk of chunks) {
-      await writeAll(handle, chunk);
-      length += chunk.byteLength;
-    }
+    for await (const chunk of chunks) await writeAll(handle, chunk);
     await handle.sync();
+    return (await handle.stat()).size;
   } finally {
     await handle.close();
   }
-  return length;
 }
 
 async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {

@@ -149,7 +149,11 @@ export class Storage {
       kind: 'failed',
       what: `cannot store ${this.path(id)}`,
     });
-    await this.backend[action](id, { chunks, length }, metadata);
+    const stored = await this.backend[action](id, { chunks, length }, metadata);
+    if (stored !== measure.length) {
+      const counts = `it counts ${stored} bytes, ${measure.length} were written`;
+      throw new DepotError('damaged', `storage ${this.name} stored ${id} wrongly: ${counts}`);
+    }
     return { id, length: measure.length, sha256: measure.hash.digest('hex') };
   }
 

@@ -90,14 +90,14 @@ export function zoneClock(zone?: string): ZoneClock {
       hint: 'Use a name such as Europe/Berlin or UTC.',
     });
   }
-  const offsetAt = (time: Date): number => {
+  const offsetAt = remembered((time: Date): number => {
     const fields = new Map(parts.formatToParts(time).map(({ type, value }) => [type, value]));
     const field = (name: Intl.DateTimeFormatPartTypes): number => Number(fields.get(name));
     const wall = new Date(0);
     wall.setUTCFullYear(field('year'), field('month') - 1, field('day'));
     wall.setUTCHours(field('hour'), field('minute'), field('second'), time.getUTCMilliseconds());
     return wall.getTime() - time.getTime();
-  };
+  });
   return {
     zone: parts.resolvedOptions().timeZone,
     format(time) {
@@ -108,6 +108,19 @@ export function zoneClock(zone?: string): ZoneClock {
       const wall = parseWallClock(text);
       return wall === null ? null : instantOf(asUtc(wall).getTime(), offsetAt);
     },
+  };
+}
+
+/** Offsets change on quarters of an hour at most, and asking for one is slow. */
+function remembered(offsetAt: (time: Date) => number): (time: Date) => number {
+  const quarter = 15 * 60 * 1000;
+  const known = new Map<number, number>();
+  return (time) => {
+    const start = Math.floor(time.getTime() / quarter) * quarter;
+    const offset = known.get(start) ?? offsetAt(new Date(start));
+    if (known.size > 10_000) known.clear();
+    known.set(start, offset);
+    return offset;
   };
 }
 

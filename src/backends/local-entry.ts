@@ -1,4 +1,5 @@
-import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { BlobInfo } from '../backend.js';
 import { DepotError } from '../errors.js';
@@ -59,21 +60,22 @@ export async function openEntry(directory: string, id: string): Promise<OpenBlob
 async function openOnce(directory: string, id: string): Promise<OpenBlob | null> {
   const parts = await findParts(directory);
   const metadataFile = path.join(directory, parts.metadata);
-  const before = await fingerprint(metadataFile);
-  if (before === null) return missingOrMoved(directory, parts);
-  const bytes = await readFile(metadataFile).catch(nullIfMissing);
+  const metadata = await readVersioned(metadataFile);
+  if (metadata === null) return missingOrMoved(directory, parts);
   const handle = await open(path.join(directory, parts.file), 'r').catch(nullIfMissing);
   const after = await fingerprint(metadataFile);
   const settled = await findParts(directory);
   const moved =
-    before !== after || parts.metadata !== settled.metadata || parts.file !== settled.file;
-  if (moved || bytes === null || handle === null) {
+    metadata.version !== after ||
+    parts.metadata !== settled.metadata ||
+    parts.file !== settled.file;
+  if (moved || handle === null) {
     await handle?.close();
     if (moved) return null;
     throw new DepotError('damaged', `damaged blob in ${directory}: ${parts.file} is missing`);
   }
   try {
-    return { info: await infoOf(id, handle, bytes, metadataFile, before), handle };
+    return { info: await infoOf(id, handle, metadata, metadataFile), handle };
   } catch (error) {
     await handle.close();
     throw error;
@@ -90,17 +92,16 @@ async function missingOrMoved(directory: string, parts: Parts): Promise<null> {
 async function infoOf(
   id: string,
   handle: FileHandle,
-  bytes: Uint8Array,
+  { bytes, version }: Versioned,
   metadataFile: string,
-  metadataVersion: string,
 ): Promise<BlobInfo> {
-  const { size, ino, mtimeNs } = await handle.stat({ bigint: true });
+  const file = await handle.stat({ bigint: true });
   const { contentLength, ...metadata } = parseMetadata(decode(bytes, metadataFile), metadataFile);
   return {
     id,
     ...metadata,
-    contentLength: contentLength ?? Number(size),
-    version: `${metadataVersion}/${ino}-${size}-${mtimeNs}`,
+    contentLength: contentLength ?? Number(file.size),
+    version: `${version}/${versionOf(file)}`,
   };
 }
 
@@ -112,10 +113,31 @@ function decode(bytes: Uint8Array, file: string): string {
   }
 }
 
+/** A file's content, and what `fingerprint` says of it. */
+interface Versioned {
+  readonly bytes: Uint8Array;
+  readonly version: string;
+}
+
+async function readVersioned(file: string): Promise<Versioned | null> {
+  const handle = await open(file, 'r').catch(nullIfMissing);
+  if (handle === null) return null;
+  try {
+    const version = versionOf(await handle.stat({ bigint: true }));
+    return { version, bytes: await handle.readFile() };
+  } finally {
+    await handle.close();
+  }
+}
+
 /** Changes whenever the file is written or another takes its name; null where there is none. */
 async function fingerprint(file: string): Promise<string | null> {
   const found = await stat(file, { bigint: true }).catch(nullIfMissing);
-  return found === null ? null : `${found.ino}-${found.size}-${found.mtimeNs}`;
+  return found === null ? null : versionOf(found);
+}
+
+function versionOf({ ino, size, mtimeNs }: BigIntStats): string {
+  return `${ino}-${size}-${mtimeNs}`;
 }
 
 function nullIfMissing(error: unknown): null {

@@ -20,44 +20,49 @@ import { formatMetadata } from './local-metadata.js';
 export const stagingName = '.depot-staging';
 const lockName = '.depot-lock';
 
-/** Puts a new blob together aside and renames it into place as one: whole or not at all. */
+/**
+ * Puts a new blob together aside and renames it into place as one: whole or not at all. Returns
+ * its bytes.
+ */
 export async function createEntry(
   storagePath: string,
   directory: string,
   source: BlobSource,
   metadata: BlobMetadata,
-): Promise<void> {
-  const staging = path.join(storagePath, stagingName);
-  const staged = path.join(staging, randomUUID());
-  await makeStaging(staging, staged);
+): Promise<number> {
+  const staged = await makeStaged(storagePath);
   try {
     const length = await writeDurably(path.join(staged, fileName), source.chunks);
     await writeDurably(path.join(staged, metadataName), [encode(formatMetadata(metadata, length))]);
     await syncDirectory(staged);
     await publish(staged, directory);
     await syncDirectory(storagePath);
-  } finally {
+    return length;
+  } catch (error) {
     await rm(staged, { recursive: true, force: true });
-    await removeStaging(staging);
+    throw error;
   }
 }
 
-async function makeStaging(staging: string, staged: string): Promise<void> {
+/** A directory of its own to put a blob together in. */
+async function makeStaged(storagePath: string): Promise<string> {
+  const staging = path.join(storagePath, stagingName);
+  const staged = path.join(staging, randomUUID());
   while (true) {
-    await mkdir(staging).catch(ignore('EEXIST'));
     try {
       await mkdir(staged);
-      return;
+      return staged;
     } catch (error) {
-      // Another writer has just removed the empty staging directory.
+      // Not there yet, or another process has just removed it, empty.
       if (errorCode(error) !== 'ENOENT') throw error;
-      await stat(path.dirname(staging));
+      await mkdir(staging).catch(ignore('EEXIST'));
     }
   }
 }
 
-async function removeStaging(staging: string): Promise<void> {
-  await rmdir(staging).catch(ignore('ENOTEMPTY', 'EEXIST', 'ENOENT', 'EBUSY'));
+/** Removes the staging directory, where nothing is in it. */
+export async function removeStaging(storagePath: string): Promise<void> {
+  await rmdir(path.join(storagePath, stagingName)).catch(() => {});
 }
 
 async function publish(staged: string, directory: string): Promise<void> {
@@ -69,6 +74,7 @@ async function publish(staged: string, directory: string): Promise<void> {
     if (code === 'ENOTDIR') throw takenError(directory);
     if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
     await finishUnfinished(staged, directory);
+    await rm(staged, { recursive: true, force: true });
   }
 }
 
@@ -94,7 +100,7 @@ export async function replaceEntry(
   directory: string,
   source: BlobSource,
   metadata: BlobMetadata,
-): Promise<void> {
+): Promise<number> {
   const token = randomUUID();
   const newFile = path.join(directory, stagedFile + token);
   const newMetadata = path.join(directory, stagedMetadata + token);
@@ -103,6 +109,7 @@ export async function replaceEntry(
     await writeDurably(newMetadata, [encode(formatMetadata(metadata, length))]);
     await syncDirectory(directory);
     await commit(directory, token);
+    return length;
   } catch (error) {
     await rm(newFile, { force: true });
     await rm(newMetadata, { force: true });
@@ -143,15 +150,12 @@ async function finishReplaces(directory: string): Promise<void> {
 
 /** Takes the whole directory out of the storage with one rename, then apart. */
 export async function deleteEntry(storagePath: string, directory: string): Promise<void> {
-  const staging = path.join(storagePath, stagingName);
-  const trash = path.join(staging, randomUUID());
-  await makeStaging(staging, trash);
+  const trash = await makeStaged(storagePath);
   try {
     await rename(directory, trash);
     await syncDirectory(storagePath);
   } finally {
     await rm(trash, { recursive: true, force: true });
-    await removeStaging(staging);
   }
 }
 

@@ -1,21 +1,22 @@
 import type { Dirent } from 'node:fs';
-import { access, constants, mkdir, opendir, stat } from 'node:fs/promises';
+import { access, constants, mkdir, opendir } from 'node:fs/promises';
 import path from 'node:path';
 import { v1 as timeUuid } from 'uuid';
 import type { Backend, ByteRange } from '../backend.js';
-import { DepotError, isNotFound } from '../errors.js';
+import { DepotError } from '../errors.js';
 import { errorCode, fileError, placeOf } from '../files.js';
 import { acceptsUuid } from '../python/uuid.js';
 import { chunkSize } from '../streams.js';
 import { derivedUuid } from './identifiers.js';
 import { metadataName, type OpenBlob, openEntry } from './local-entry.js';
-import { createEntry, deleteEntry, replaceEntry } from './local-write.js';
+import { createEntry, deleteEntry, removeStaging, replaceEntry } from './local-write.js';
 
 /** Directory entries looked at together while listing. */
 const listBatch = 64;
 
 /** Blobs as `depot.io.local.LocalFileStorage` keeps them: a directory each below `storagePath`. */
 export function openLocal(storagePath: string): Backend {
+  let staged = false;
   const directoryOf = (id: string): string => path.join(storagePath, id);
   const opened = (id: string): Promise<OpenBlob> =>
     openEntry(directoryOf(id), id).catch((error: unknown) => explain(error, storagePath, id));
@@ -44,23 +45,27 @@ export function openLocal(storagePath: string): Backend {
       const blob = await opened(id);
       return { info: blob.info, chunks: chunksOf(blob, range), close: () => blob.handle.close() };
     },
-    async create(id, source, metadata) {
-      await createEntry(storagePath, directoryOf(id), source, metadata).catch((error: unknown) =>
+    create(id, source, metadata) {
+      staged = true;
+      return createEntry(storagePath, directoryOf(id), source, metadata).catch((error: unknown) =>
         explain(error, storagePath, id, 'store'),
       );
     },
-    async replace(id, source, metadata) {
-      await replaceEntry(directoryOf(id), source, metadata).catch((error: unknown) =>
+    replace(id, source, metadata) {
+      return replaceEntry(directoryOf(id), source, metadata).catch((error: unknown) =>
         explain(error, storagePath, id, 'replace'),
       );
     },
     async delete(id) {
+      staged = true;
       await deleteEntry(storagePath, directoryOf(id)).catch((error: unknown) =>
         explain(error, storagePath, id, 'delete'),
       );
     },
     list: () => list(storagePath),
-    close: async () => {},
+    async close() {
+      if (staged) await removeStaging(storagePath);
+    },
   };
 }
 
@@ -81,12 +86,10 @@ async function explain(
 
 async function ping(storagePath: string): Promise<void> {
   try {
-    const found = await stat(storagePath);
-    if (!found.isDirectory()) throw new DepotError('unreachable', `${storagePath} is no directory`);
-    await access(storagePath, constants.R_OK | constants.X_OK);
+    // The dot makes it fail for what is no directory.
+    await access(`${storagePath}/.`, constants.R_OK | constants.X_OK);
   } catch (error) {
     const failure = fileError(error, `cannot open the directory ${storagePath}`);
-    if (!isNotFound(failure)) throw failure;
     throw new DepotError('unreachable', failure.message, {
       hint: 'Check storage_path; a new directory is made with: depot storages create NAME',
     });

@@ -51,12 +51,14 @@ export function openMemory(): Backend {
       const entry = await write(id, source, metadata);
       if (entries.has(id)) throw new DepotError('refused', `a blob ${id} is already in memory`);
       entries.set(id, entry);
+      return entry.bytes.byteLength;
     },
     async replace(id, source, metadata) {
       entryOf(id);
       const entry = await write(id, source, metadata);
       entryOf(id);
       entries.set(id, entry);
+      return entry.bytes.byteLength;
     },
     async delete(id) {
       entryOf(id);

@@ -73,14 +73,17 @@ export function openSql(database: Database, clock: ZoneClock): Backend {
       };
     },
     async create(id, source, metadata) {
-      if (await blobs.insert(id, columnsOf(metadata), source)) return;
+      const stored = await blobs.insert(id, columnsOf(metadata), source);
+      if (stored !== null) return stored;
       throw new DepotError(
         'refused',
         `cannot create ${id}: the table blobs of ${database.name} has it already`,
       );
     },
     async replace(id, source, metadata) {
-      if (!(await blobs.update(id, columnsOf(metadata), source))) throw missing(id);
+      const stored = await blobs.update(id, columnsOf(metadata), source);
+      if (stored === null) throw missing(id);
+      return stored;
     },
     async delete(id) {
       if (!(await blobs.delete(id))) throw missing(id);

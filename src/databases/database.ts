@@ -110,10 +110,10 @@ export interface BlobTable {
   ): Promise<{ id: number | bigint; fileId: string }[]>;
   /** A row and its bytes as of one moment; null where the row is gone. */
   read(id: number | bigint): Promise<BlobData | null>;
-  /** Says false, having written nothing, where the identifier is taken. */
-  insert(fileId: string, columns: BlobColumns, source: BlobSource): Promise<boolean>;
-  /** Says false, having written nothing, where there is no such identifier. */
-  update(fileId: string, columns: BlobColumns, source: BlobSource): Promise<boolean>;
+  /** Returns the bytes stored; null, having written nothing, where the identifier is taken. */
+  insert(fileId: string, columns: BlobColumns, source: BlobSource): Promise<number | null>;
+  /** Returns the bytes stored; null, having written nothing, where there is no such identifier. */
+  update(fileId: string, columns: BlobColumns, source: BlobSource): Promise<number | null>;
   /** Says false where there was none. */
   delete(fileId: string): Promise<boolean>;
 }

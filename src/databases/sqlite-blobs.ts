@@ -21,35 +21,29 @@ const rowColumns = `id, file_id AS fileId, filename, content_type AS contentType
 
 /** Kotti's table `blobs` in SQLite, whose drivers give and take a blob only whole. */
 export function openBlobTable(connection: SqliteConnection): BlobTable {
-  const { handle, run } = connection;
+  const { handle, run, statement } = connection;
   return {
     ping: () =>
-      run(
-        'find the table blobs',
-        () => void handle.prepare('SELECT id, data FROM blobs LIMIT 0').get(),
-      ),
+      run('find the table blobs', () => void statement('SELECT id, data FROM blobs LIMIT 0').get()),
     provision: () => run('make the table blobs', () => void handle.exec(kottiTable)),
     find: (fileId) =>
       run('look up a blob', () =>
-        handle
-          .prepare<[string], BlobRow>(
-            `SELECT ${rowColumns} FROM blobs WHERE file_id = ? ORDER BY id LIMIT 2`,
-          )
-          .all(fileId),
+        statement<[string], BlobRow>(
+          `SELECT ${rowColumns} FROM blobs WHERE file_id = ? ORDER BY id LIMIT 2`,
+        ).all(fileId),
       ),
     page: (after, limit) =>
       run('list blobs', () =>
-        handle
-          .prepare<[number | bigint, number], { id: number; fileId: string }>(
-            'SELECT id, file_id AS fileId FROM blobs WHERE id > ? AND file_id IS NOT NULL ORDER BY id LIMIT ?',
-          )
-          .all(after ?? Number.MIN_SAFE_INTEGER, limit),
+        statement<[number | bigint, number], { id: number; fileId: string }>(
+          'SELECT id, file_id AS fileId FROM blobs WHERE id > ? AND file_id IS NOT NULL ORDER BY id LIMIT ?',
+        ).all(after ?? Number.MIN_SAFE_INTEGER, limit),
       ),
     async read(id) {
-      const select = handle.prepare<[number | bigint], BlobRow & { data: Buffer | string | null }>(
-        `SELECT ${rowColumns}, data FROM blobs WHERE id = ?`,
+      const found = await run('read a blob', () =>
+        statement<[number | bigint], BlobRow & { data: Buffer | string | null }>(
+          `SELECT ${rowColumns}, data FROM blobs WHERE id = ?`,
+        ).get(id),
       );
-      const found = await run('read a blob', () => select.get(id));
       if (found === undefined) return null;
       const { data: value, ...row } = found;
       const data = typeof value === 'string' ? Buffer.from(value) : value;
@@ -109,35 +103,27 @@ interface Write {
 async function write(
   connection: SqliteConnection,
   source: BlobSource,
-  write: Write,
-): Promise<boolean> {
+  { sql, columns, fileId, taken }: Write,
+): Promise<number | null> {
   const bytes = await gather(source);
-  const own = bytes.byteLength >= large;
-  const handle = own ? connection.reopen() : connection.handle;
+  const { filename, contentType, lastModified } = columns;
+  const values = [bytes, filename, contentType, lastModified, bytes.byteLength, fileId];
+  const own = bytes.byteLength >= large ? connection.reopen() : null;
   try {
-    const { fileId, columns } = write;
-    const statement = handle.prepare(write.sql);
-    const rest = [
-      columns.filename,
-      columns.contentType,
-      columns.lastModified,
-      bytes.byteLength,
-      fileId,
-    ];
-    if (own) {
-      statement.bind(bytes, ...rest);
-      release(bytes);
-    }
+    const handle = own ?? connection.handle;
+    const statement = own?.prepare(sql).bind(...values) ?? connection.statement(sql);
+    if (own !== null) release(bytes);
+    const stored = handle
+      .prepare<[string], number>('SELECT length(data) FROM blobs WHERE file_id = ?')
+      .pluck();
     const transaction = handle.transaction(() => {
-      const found =
-        handle.prepare('SELECT 1 FROM blobs WHERE file_id = ?').get(fileId) !== undefined;
-      if (found !== write.taken) return false;
-      statement.run(...(own ? [] : [bytes, ...rest]));
-      return true;
+      if ((stored.get(fileId) !== undefined) !== taken) return null;
+      statement.run(...(own === null ? values : []));
+      return stored.get(fileId) ?? null;
     });
     return await connection.run('store a blob', () => transaction.immediate());
   } finally {
-    if (own) handle.close();
+    own?.close();
   }
 }
 

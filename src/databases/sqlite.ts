@@ -15,6 +15,8 @@ const busySeconds = 60;
 export interface SqliteConnection {
   readonly file: string;
   readonly handle: Sqlite.Database;
+  /** The statement of an SQL text, compiled once. */
+  statement<P extends unknown[], R>(sql: string): Sqlite.Statement<P, R>;
   /** A second connection to the same file. */
   reopen(): Sqlite.Database;
   /** Runs statements, again while another process holds the database; names what failed. */
@@ -63,9 +65,15 @@ function connect(file: string): SqliteConnection {
   } catch (error) {
     throw failed('open it', error);
   }
+  const statements = new Map<string, Sqlite.Statement>();
   return {
     file,
     handle,
+    statement<P extends unknown[], R>(sql: string) {
+      const known = statements.get(sql) ?? handle.prepare(sql);
+      statements.set(sql, known);
+      return known as unknown as Sqlite.Statement<P, R>;
+    },
     reopen,
     async run(what, action) {
       const deadline = Date.now() + busySeconds * 1000;

@@ -103,6 +103,9 @@ export function openState(file: string | null, source: string, target: string): 
       .prepare('INSERT INTO runs (source, target, started) VALUES (?, ?, ?)')
       .run(source, target, now()).lastInsertRowid,
   );
+  const selectCopy = handle.prepare<[string], NonNullable<ReturnType<State['copyOf']>>>(
+    'SELECT sha256, version, run FROM copies WHERE source = ?',
+  );
   const insertCopy = handle.prepare('INSERT OR REPLACE INTO copies VALUES (?, ?, ?, ?, ?, ?, ?)');
   const insertChange = handle.prepare(
     `INSERT INTO changes ("database", "column", "row", before, after, run, at)
@@ -115,9 +118,7 @@ export function openState(file: string | null, source: string, target: string): 
     run,
     source,
     target,
-    copyOf: (path) =>
-      (handle.prepare('SELECT sha256, version, run FROM copies WHERE source = ?').get(path) ??
-        null) as ReturnType<State['copyOf']>,
+    copyOf: (path) => selectCopy.get(path) ?? null,
     recordCopies: handle.transaction((copies: readonly CopyRecord[]) => {
       for (const one of copies) {
         insertCopy.run(one.source, one.target, one.sha256, one.length, one.version, run, now());
