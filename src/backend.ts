@@ -35,6 +35,7 @@ export interface BlobMetadata {
 
 /** Bytes on their way into a storage. Iterating may throw: then nothing must become visible. */
 export interface BlobSource {
+  /** A chunk is valid until the next one is asked for. */
   readonly chunks: AsyncIterable<Uint8Array>;
   /** Bytes, or null where not known. What the chunks add up to has been checked when they end. */
   readonly length: number | null;
@@ -49,6 +50,7 @@ export interface ByteRange {
 /** A blob as it was at one moment: the info belongs to exactly these bytes. */
 export interface BlobContent {
   readonly info: BlobInfo;
+  /** Each chunk belongs to the reader, who may even detach its memory. */
   readonly chunks: AsyncIterable<Uint8Array>;
   /** Gives back the open file, connection or memory; needed unless the chunks came to an end. */
   close(): Promise<void>;

@@ -1,7 +1,7 @@
 import type { Backend, BlobContent, BlobInfo, BlobMetadata, ByteRange, Place } from './backend.js';
 import { DepotError, isNotFound } from './errors.js';
 import { guessType } from './python/mimetypes.js';
-import { abortable, measured, newMeasure } from './streams.js';
+import { abortable, consumed, measured, newMeasure } from './streams.js';
 
 /** Bytes to store: what iterates over chunks, such as any readable stream. */
 export type Source = AsyncIterable<Uint8Array>;
@@ -95,7 +95,7 @@ export class Storage {
   async hash(id: string, signal?: AbortSignal): Promise<{ info: BlobInfo; sha256: string }> {
     const { info, chunks } = await this.read(id, signal === undefined ? {} : { signal });
     const measure = newMeasure();
-    for await (const chunk of chunks) measure.hash.update(chunk);
+    for await (const chunk of consumed(chunks)) measure.hash.update(chunk);
     return { info, sha256: measure.hash.digest('hex') };
   }
 

@@ -77,6 +77,17 @@ export function* slices(bytes: Uint8Array): Generator<Uint8Array> {
 }
 
 /**
+ * Passes chunks on and gives the memory of each back as soon as the next one is asked for. The
+ * collector would let some hundred megabytes of them pile up.
+ */
+export async function* consumed(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    yield chunk;
+    release(chunk);
+  }
+}
+
+/**
  * Gives a large buffer's memory back at once instead of when the collector comes by: two blobs in
  * turn must not be in memory together. The buffer is empty afterwards.
  */

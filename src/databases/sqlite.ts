@@ -57,6 +57,8 @@ function connect(file: string): SqliteConnection {
     const handle = new Sqlite(file, { fileMustExist: true, timeout: 100 });
     // This build's default in WAL mode loses the last commits in a power cut.
     handle.pragma('synchronous = FULL');
+    // Kilobytes: blobs are read once, so caching their pages would only take memory.
+    handle.pragma('cache_size = -2000');
     return handle;
   };
   let handle: Sqlite.Database;

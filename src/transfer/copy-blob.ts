@@ -2,6 +2,7 @@ import type { BlobInfo } from '../backend.js';
 import { DepotError, isNotFound, messageOf } from '../errors.js';
 import { errorCode } from '../files.js';
 import type { Storage } from '../storage.js';
+import { consumed } from '../streams.js';
 import type { Budget } from './budget.js';
 import type { ProblemKind } from './report.js';
 
@@ -107,10 +108,11 @@ async function write(
   try {
     const { filename, contentType, contentLength: length, lastModified, version } = content.info;
     const attributes = { filename, contentType, lastModified, length, signal };
+    const chunks = consumed(content.chunks);
     const { sha256 } =
       action === 'create'
-        ? await target.create(content.chunks, { ...attributes, id: targetId })
-        : await target.replace(targetId, content.chunks, attributes);
+        ? await target.create(chunks, { ...attributes, id: targetId })
+        : await target.replace(targetId, chunks, attributes);
     await verify(targetId, sha256, options);
     return { status: 'copied', sha256, length, version };
   } finally {
