@@ -26,11 +26,14 @@ export interface StorageDescription {
 /** The configured storages and databases, each opened when it is first asked for. */
 export class Manager {
   readonly configuration: Configuration;
+  readonly #notice: (text: string) => void;
   readonly #storages = new Map<string, Promise<Storage>>();
   readonly #databases = new Map<string, Promise<Database>>();
 
-  constructor(configuration: Configuration) {
+  /** `notice` takes what is worth telling the user, such as a path that Python reads otherwise. */
+  constructor(configuration: Configuration, notice: (text: string) => void = () => {}) {
     this.configuration = configuration;
+    this.#notice = notice;
   }
 
   describe(): StorageDescription[] {
@@ -107,7 +110,7 @@ export class Manager {
   #database(url: Setting): Promise<Database> {
     return once(this.#databases, url.value, async () => {
       const { openDatabase } = await import('./databases/open.js');
-      return openDatabase(url, this.configuration.directory);
+      return openDatabase(url, this.configuration.directory, this.#notice);
     });
   }
 
@@ -119,6 +122,7 @@ export class Manager {
       where: describeOrigin(settings.origin),
       directory,
       timezone: timezone?.value,
+      notice: this.#notice,
       applicationDatabase: () => {
         if (sqlalchemyUrl !== undefined) return this.#database(sqlalchemyUrl);
         throw new DepotError('config', `storage ${settings.name} needs sqlalchemy.url in ${file}`);

@@ -15,6 +15,8 @@ export interface BackendContext {
   readonly directory: string;
   /** Zone of the local times in the blobs table; default this machine's. */
   readonly timezone: string | undefined;
+  /** Takes what is worth telling the user. */
+  notice(text: string): void;
   /** The application's own database. */
   applicationDatabase(): Promise<Database>;
 }
@@ -34,9 +36,9 @@ const kinds: Readonly<Record<string, BackendKind>> = {
   local: {
     pythonPaths: ['depot.io.local.LocalFileStorage'],
     schema: v.strictObject({ storage_path: required }),
-    open: async (options, { directory }) => {
+    open: async (options, { directory, notice }) => {
       const { openLocal } = await import('./backends/local.js');
-      return openLocal(resolvePath(options.get('storage_path') as Setting, directory));
+      return openLocal(resolvePath(options.get('storage_path') as Setting, directory, notice));
     },
   },
   sql: {

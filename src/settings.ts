@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import * as v from 'valibot';
 import { describeOrigin, type Setting } from './config/settings.js';
@@ -48,9 +49,14 @@ export function checkSettings<S extends SettingsSchema>(
 
 /**
  * A path as an option gives it, absolute: relative ones are relative to the configuration file.
- * Python takes them relative to the directory that its process was started in.
+ * Python takes them relative to the directory that its process was started in; `notice` is told
+ * where that makes a difference.
  */
-export function resolvePath({ value, origin }: Setting, directory: string): string {
+export function resolvePath(
+  { value, origin }: Setting,
+  directory: string,
+  notice: (text: string) => void,
+): string {
   if (/^[\n\r]|[\n\r]$/.test(value)) {
     throw new DepotError(
       'config',
@@ -60,7 +66,14 @@ export function resolvePath({ value, origin }: Setting, directory: string): stri
       },
     );
   }
-  return path.resolve(directory, value);
+  const resolved = path.resolve(directory, value);
+  const python = path.resolve(value);
+  if (python !== resolved && existsSync(python)) {
+    notice(
+      `${describeOrigin(origin)}: taken as ${resolved}; started here, Python would take ${python}`,
+    );
+  }
+  return resolved;
 }
 
 const secretName = /key|secret|password|token/i;

@@ -84,7 +84,7 @@ async function openManager(config: string | undefined, output: Output): Promise<
   const file = config ?? (process.env.DEPOT_CONFIG || 'depot.ini');
   const configuration = await loadConfiguration({ file, env: process.env });
   for (const notice of configuration.notices) output.detail(notice);
-  return new Manager(configuration);
+  return new Manager(configuration, (text) => output.note(text));
 }
 
 async function closeManager(): Promise<void> {

@@ -9,11 +9,17 @@ import { resolvePath } from '../settings.js';
 import type { Database } from './database.js';
 
 /** Opens the database of an SQLAlchemy URL; relative file names are relative to `directory`. */
-export async function openDatabase(setting: Setting, directory: string): Promise<Database> {
+export async function openDatabase(
+  setting: Setting,
+  directory: string,
+  notice: (text: string) => void,
+): Promise<Database> {
   const url = parseUrl(setting);
   if (url.backend === 'sqlite') {
     const { openSqlite } = await import('./sqlite.js');
-    return openSqlite(resolvePath({ ...setting, value: sqliteFile(url, setting) }, directory));
+    return openSqlite(
+      resolvePath({ ...setting, value: sqliteFile(url, setting) }, directory, notice),
+    );
   }
   throw new DepotError(
     'config',

@@ -58,13 +58,11 @@ function columnRows(handle: Sqlite.Database, table: string): ColumnRow[] | null 
   }
 }
 
-/** SQLite keeps text in a column of any type; these never hold it in practice. */
-const neverText = /INT|REAL|FLOA|DOUB|BOOL|DATE|TIME/i;
-
 function columnOf({ name, type }: ColumnRow): Column {
   const length = /\(\s*(\d+)\s*\)/.exec(type);
   const limited = length !== null && /CHAR|TEXT|CLOB/i.test(type);
-  return { name, maxLength: limited ? Number(length[1]) : null, holdsText: !neverText.test(type) };
+  // SQLite keeps text in a column of any type.
+  return { name, maxLength: limited ? Number(length[1]) : null, holdsText: true };
 }
 
 /** An identifier in SQL. */

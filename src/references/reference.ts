@@ -32,6 +32,17 @@ export function parseReferenceText(text: string): ReferenceText | null {
   return references.length === 0 ? null : { value, references };
 }
 
+/** Whether a text of a reference column looks like a reference that was cut off or damaged. */
+export function isBrokenReference(text: string): boolean {
+  if (!/^\s*[{[]/.test(text) || !text.includes(referenceMark)) return false;
+  try {
+    parseJson(text);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 function* referencesIn(value: JsonValue): Generator<JsonObject> {
   if (value instanceof Map) {
     if (isReference(value)) yield value;

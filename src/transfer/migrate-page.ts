@@ -3,6 +3,7 @@ import type { JsonObject } from '../python/json.js';
 import { columnName, type ReferenceColumn, rowName } from '../references/columns.js';
 import {
   formatReferenceText,
+  isBrokenReference,
   parseReferenceText,
   type ReferenceText,
 } from '../references/reference.js';
@@ -59,7 +60,11 @@ function candidatesOf(
   let planned = counts.references.migrated;
   for (const row of rows) {
     const parsed = parseReferenceText(row.text);
-    if (parsed === null || (limit !== undefined && planned >= limit)) continue;
+    if (limit !== undefined && planned >= limit) break;
+    if (parsed === null) {
+      reportBroken(column, row, context);
+      continue;
+    }
     if (count) counts.references.scanned += parsed.references.length;
     const moves = new Map(
       parsed.references
@@ -72,6 +77,17 @@ function candidatesOf(
     planned += moves.size;
   }
   return found;
+}
+
+function reportBroken(column: ReferenceColumn, row: TextRow, context: MigrateContext): void {
+  if (!isBrokenReference(row.text)) return;
+  context.counts.references.failed += 1;
+  context.observer.problem({
+    kind: 'broken-reference',
+    reference: rowName(column, row),
+    path: null,
+    message: 'the text looks like a reference and is no valid JSON',
+  });
 }
 
 /** A text that the column could not take is refused before any of its blobs is copied. */

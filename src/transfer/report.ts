@@ -4,6 +4,7 @@ export type ProblemKind =
   | 'missing-blob'
   | 'damaged-blob'
   | 'target-differs'
+  | 'broken-reference'
   | 'reference-too-long'
   | 'reference-changed'
   | 'still-mentioned'
