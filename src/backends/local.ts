@@ -102,7 +102,9 @@ async function* chunksOf(blob: OpenBlob, range?: ByteRange): AsyncGenerator<Uint
   let position = range?.start ?? 0;
   try {
     while (position < end) {
-      const size = Math.min(chunkSize, end - position, Math.max(blob.info.contentLength, 1));
+      // One byte more than there should be, so that a longer file is noticed.
+      const rest = Math.max(blob.info.contentLength - position, 1);
+      const size = Math.min(chunkSize, end - position, rest);
       const { bytesRead, buffer } = await handle.read(
         Buffer.allocUnsafeSlow(size),
         0,

@@ -7,7 +7,7 @@ import { type OwnSections, read, readOwnSections } from './own-sections.js';
 import { loadPasteFile, type PasteFile } from './paste-file.js';
 import { kottiStorages, plainStorages, type StorageSettings } from './storages.js';
 
-export { describeOrigin, type Origin, type Setting } from './origin.js';
+export { describeOrigin, type Setting } from './origin.js';
 export type { StorageSettings } from './storages.js';
 
 /** What a configuration file and the environment say, before any backend has seen it. */

@@ -82,7 +82,7 @@ export interface BlobRow {
 }
 
 /** A row with its bytes; `chunks` is null where `data` is. */
-export interface BlobData {
+interface BlobData {
   readonly row: BlobRow;
   readonly chunks: AsyncIterable<Uint8Array> | null;
   close(): Promise<void>;

@@ -3,7 +3,7 @@ import { DepotError } from '../errors.js';
 import { parseReferenceText, referenceMark } from './reference.js';
 
 /** Rows read at a time. */
-export const pageRows = 200;
+const pageRows = 200;
 
 /** A column that holds references. */
 export interface ReferenceColumn {
@@ -46,7 +46,7 @@ export async function namedColumns(
       for (const column of table.columns) all.push({ database, table, column });
     }
   }
-  return names.flatMap((name) => {
+  return [...new Set(names)].flatMap((name) => {
     const columns = all.filter((column) => columnName(column) === name);
     if (columns.length > 0) return columns;
     throw new DepotError(

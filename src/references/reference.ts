@@ -52,13 +52,16 @@ function* referencesIn(value: JsonValue): Generator<JsonObject> {
   }
 }
 
-function isReference(object: JsonObject): boolean {
+export function isReference(object: JsonObject): boolean {
   const named =
     typeof object.get('depot_name') === 'string' && typeof object.get('file_id') === 'string';
   return named && (Array.isArray(object.get('files')) || typeof object.get('path') === 'string');
 }
 
-/** The text with some of its references exchanged, as Python's `json.dumps` writes it. */
+/**
+ * The text with some of its references exchanged, as Python's `json.dumps` writes it. References
+ * inside a reference are exchanged each on their own: `exchange` must pass them on as they are.
+ */
 export function formatReferenceText(
   { value }: ReferenceText,
   exchange: (reference: JsonObject) => JsonObject,

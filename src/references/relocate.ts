@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '../python/json.js';
-import { blobsOf } from './reference.js';
+import { blobsOf, isReference } from './reference.js';
 
 /** Where blobs go, as far as the text of a reference is concerned. */
 export interface Relocation {
@@ -22,7 +22,8 @@ const facts = new Set(['filename', 'content_type', 'uploaded_at']);
 /**
  * The reference with every name of its blobs in the source exchanged for the one in the target,
  * and nothing else: `storage/id`, a URL that serves the blob, or the identifier alone, in values
- * of any key. A name of a blob that does not belong to the reference stays.
+ * of any key. A name of a blob that does not belong to the reference stays, and so does a
+ * reference inside it, which has blobs of its own.
  */
 export function relocate(reference: JsonObject, relocation: Relocation): JsonObject {
   const { sources, target } = relocation;
@@ -61,7 +62,7 @@ function publicId(reference: JsonObject, key: string, ids: ReadonlySet<string>):
 function renamed(value: JsonValue, ids: ReadonlySet<string>, relocation: Relocation): JsonValue {
   if (typeof value === 'string') return renamedText(value, ids, relocation);
   if (Array.isArray(value)) return value.map((part) => renamed(part, ids, relocation));
-  if (!(value instanceof Map)) return value;
+  if (!(value instanceof Map) || isReference(value)) return value;
   return new Map([...value].map(([key, part]) => [key, renamed(part, ids, relocation)]));
 }
 
@@ -83,7 +84,7 @@ function renamedText(text: string, ids: ReadonlySet<string>, relocation: Relocat
  * What stands before and behind `storage/id` in a text that is this path or a URL or absolute path
  * ending in it, perhaps followed by `/download`, a file name or a query; null for other texts.
  */
-export function splitServed(
+function splitServed(
   text: string,
   storage: string,
   id: string,

@@ -57,19 +57,24 @@ async function findMissing(
 async function copyOnce(id: string, context: MigrateContext): Promise<Copied | NotCopied> {
   const { source, target, state, counts, observer, samePlace } = context;
   const known = state.copyOf(source.path(id));
+  const targetId = target.idFor(id);
   if (samePlace || known?.run === state.run) {
     const { version, contentLength: length } = await source.info(id);
     if (samePlace) return { status: 'reused', sha256: '', length, version };
-    if (version === known?.version)
+    if (version === known?.version && (await isThere(targetId, context)))
       return { status: 'reused', sha256: known.sha256, length, version };
   }
   const isOurs = (sha256: string): boolean => known?.sha256 === sha256;
-  const way = { id, targetId: target.idFor(id), isOurs };
-  const outcome = await copyBlob(way, context.copyOptions);
+  const outcome = await copyBlob({ id, targetId, isOurs }, context.copyOptions);
   counts.blobs[outcome.status] += 1;
   if (outcome.status === 'copied') counts.bytes += outcome.length;
   observer.progress(counts);
   return outcome;
+}
+
+/** The application may have deleted it, together with a row that shared it. */
+async function isThere(id: string, { target, dryRun }: MigrateContext): Promise<boolean> {
+  return dryRun || (await target.find(id)) !== null;
 }
 
 function record(outcomes: Outcomes, { source, target, state, samePlace }: MigrateContext): void {

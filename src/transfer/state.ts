@@ -27,7 +27,7 @@ export interface State {
   close(): void;
 }
 
-export interface CopyRecord {
+interface CopyRecord {
   /** `storage/id` in the source and in the target. */
   readonly source: string;
   readonly target: string;
