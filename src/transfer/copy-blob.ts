@@ -63,8 +63,7 @@ export async function copyBlob(way: Way, options: CopyOptions): Promise<Copied |
     });
   } catch (error) {
     if (signal.aborted || stopsTheRun(error)) throw error;
-    if (isNotFound(error)) return missing(source, way.id);
-    return { status: 'failed', kind: kindOf(error), message: messageOf(error) };
+    return isNotFound(error) ? missing(source, way.id) : failure(error);
   }
 }
 
@@ -72,8 +71,10 @@ function missing(source: Storage, id: string): NotCopied {
   return { status: 'missing', kind: 'missing-blob', message: `${source.path(id)} does not exist` };
 }
 
-function kindOf(error: unknown): ProblemKind {
-  return error instanceof DepotError && error.kind === 'damaged' ? 'damaged-blob' : 'copy-failed';
+export function failure(error: unknown): NotCopied {
+  const damaged = error instanceof DepotError && error.kind === 'damaged';
+  const kind = damaged ? 'damaged-blob' : 'copy-failed';
+  return { status: 'failed', kind, message: messageOf(error) };
 }
 
 /** Access denied to one blob of a storage that can be reached is that blob's problem alone. */

@@ -1,6 +1,7 @@
 import pMap from 'p-map';
-import { messageOf } from '../errors.js';
-import { type Copied, copyBlob, type NotCopied } from './copy-blob.js';
+import { parseReferenceText } from '../references/reference.js';
+import { sourceIds } from '../references/relocate.js';
+import { type Copied, copyBlob, failure, type NotCopied, stopsTheRun } from './copy-blob.js';
 import type { MigrateContext } from './migrate.js';
 
 /** Whether each blob is in the target; one that is not in here was not reached. */
@@ -27,18 +28,20 @@ export async function copyBlobs(
     try {
       outcomes.set(id, await copyOnce(id, context));
     } catch (error) {
-      if (!context.signal.aborted) fatal ??= { error };
+      if (context.signal.aborted) return;
+      if (stopsTheRun(error)) fatal ??= { error };
+      else outcomes.set(id, failure(error));
     }
   };
   const { concurrency } = context;
   await pMap(new Set(complete.flatMap((ids) => [...ids])), copyOne, { concurrency });
-  record(outcomes, context);
+  for (const [id, outcome] of outcomes) countUncopied(id, outcome, context);
   return { outcomes, fatal };
 }
 
 async function findMissing(
   ids: ReadonlySet<string>,
-  { source, counts, concurrency }: MigrateContext,
+  { source, concurrency }: MigrateContext,
 ): Promise<Map<string, Copied | NotCopied>> {
   const missing = new Map<string, NotCopied>();
   const lookUp = async (id: string): Promise<void> => {
@@ -49,8 +52,17 @@ async function findMissing(
     missing.set(id, { status: 'missing', kind: 'missing-blob', message });
   };
   await pMap(ids, lookUp, { concurrency });
-  counts.blobs.missing += missing.size;
   return missing;
+}
+
+/** A blob that several references lack is counted once. */
+function countUncopied(
+  id: string,
+  outcome: Copied | NotCopied,
+  { source, state, counts }: MigrateContext,
+): void {
+  if (!('kind' in outcome)) return;
+  if (state.isFirstProblem(source.path(id))) counts.blobs[outcome.status] += 1;
 }
 
 /** A blob that several references share is copied once a run; in one place it is there already. */
@@ -58,14 +70,17 @@ async function copyOnce(id: string, context: MigrateContext): Promise<Copied | N
   const { source, target, state, counts, observer, samePlace } = context;
   const known = state.copyOf(source.path(id));
   const targetId = target.idFor(id);
-  if (samePlace || known?.run === state.run) {
-    const { version, contentLength: length } = await source.info(id);
-    if (samePlace) return { status: 'reused', sha256: '', length, version };
-    if (version === known?.version && (await isThere(targetId, context)))
-      return { status: 'reused', sha256: known.sha256, length, version };
+  const info = samePlace || known?.run === state.run ? await source.find(id) : null;
+  if (info !== null) {
+    const { contentLength: length, version } = info;
+    const unchanged = version === known?.version && (await isThere(targetId, context));
+    if (samePlace || unchanged)
+      return { status: 'reused', sha256: known?.sha256 ?? '', length, version };
   }
   const isOurs = (sha256: string): boolean => known?.sha256 === sha256;
   const outcome = await copyBlob({ id, targetId, isOurs }, context.copyOptions);
+  if ('kind' in outcome) return outcome;
+  record(id, outcome, context);
   counts.blobs[outcome.status] += 1;
   if (outcome.status === 'copied') counts.bytes += outcome.length;
   observer.progress(counts);
@@ -77,16 +92,10 @@ async function isThere(id: string, { target, dryRun }: MigrateContext): Promise<
   return dryRun || (await target.find(id)) !== null;
 }
 
-function record(outcomes: Outcomes, { source, target, state, samePlace }: MigrateContext): void {
-  if (samePlace) return;
-  const copies = [...outcomes].flatMap(([id, outcome]) => {
-    if (outcome.status !== 'copied' && outcome.status !== 'reused') return [];
-    const { sha256, length, version } = outcome;
-    return [
-      { source: source.path(id), target: target.path(target.idFor(id)), sha256, length, version },
-    ];
-  });
-  state.recordCopies(copies);
+function record(id: string, copy: Copied, { source, target, state }: MigrateContext): void {
+  const { sha256, length, version } = copy;
+  const paths = { source: source.path(id), target: target.path(target.idFor(id)) };
+  state.recordCopy({ ...paths, sha256, length, version });
 }
 
 /**
@@ -95,28 +104,40 @@ function record(outcomes: Outcomes, { source, target, state, samePlace }: Migrat
  * reference did not prove equal content.
  */
 export async function copyReplaced(
-  done: readonly { readonly ids: ReadonlySet<string> }[],
+  ids: ReadonlySet<string>,
   context: MigrateContext,
 ): Promise<void> {
   const { source, target, state, observer, counts, copyOptions, samePlace } = context;
   if (samePlace) return;
-  const ids = new Set(done.flatMap((change) => [...change.ids]));
   for (const id of ids) {
     const known = state.copyOf(source.path(id));
     const now = await source.find(id);
     if (now === null || known === null || now.version === known.version) continue;
     const options = { ...copyOptions, signal: new AbortController().signal };
     const isOurs = (sha256: string): boolean => known.sha256 === sha256;
-    const outcome = await copyBlob({ id, targetId: target.idFor(id), isOurs }, options);
-    record(new Map([[id, outcome]]), context);
-    if (!('kind' in outcome)) continue;
+    const targetId = target.idFor(id);
+    const outcome = await copyBlob({ id, targetId, isOurs }, options);
+    if (!('kind' in outcome)) {
+      record(id, outcome, context);
+      continue;
+    }
     counts.blobs.failed += 1;
-    const message = `replaced while it was moved: ${messageOf(outcome.message)}`;
     observer.problem({
       kind: outcome.kind,
       reference: null,
-      path: target.path(target.idFor(id)),
-      message,
+      path: target.path(targetId),
+      message: `replaced while it was moved: ${outcome.message}`,
     });
   }
+}
+
+/** Does the above for references that an earlier run may have changed just before it was killed. */
+export async function resumeCopies(context: MigrateContext): Promise<void> {
+  const { state, relocation } = context;
+  for (const text of state.unfinished()) {
+    const references = parseReferenceText(text)?.references ?? [];
+    const ids = references.flatMap((one) => [...sourceIds(one, relocation.sources)]);
+    await copyReplaced(new Set(ids), context);
+  }
+  state.closeUnfinished();
 }

@@ -1,13 +1,7 @@
 import type { TextRow } from '../databases/database.js';
-import type { JsonObject } from '../python/json.js';
+import { dumpJson, type JsonObject } from '../python/json.js';
 import { columnName, type ReferenceColumn, rowName } from '../references/columns.js';
-import {
-  formatReferenceText,
-  isBrokenReference,
-  parseReferenceText,
-  type ReferenceText,
-} from '../references/reference.js';
-import { relocate, sourceIds } from '../references/relocate.js';
+import { type Candidate, candidatesOf, remaining, textAfter } from './candidates.js';
 import { copyBlobs, copyReplaced, type Outcomes } from './copy-page.js';
 import type { MigrateContext } from './migrate.js';
 import type { ChangeRecord } from './state.js';
@@ -15,105 +9,43 @@ import type { ChangeRecord } from './state.js';
 /** How often a row is read again that somebody else keeps changing. */
 const attempts = 5;
 
-/** A row that holds references with blobs in the source. */
-interface Candidate {
-  readonly row: TextRow;
-  readonly parsed: ReferenceText;
-  /** The references to move, each with the identifiers of its blobs in the source. */
-  readonly moves: ReadonlyMap<JsonObject, ReadonlySet<string>>;
-}
-
 /** Copies the blobs of a page of rows, then changes its references in one short transaction. */
 export async function migratePage(
   column: ReferenceColumn,
   rows: readonly TextRow[],
   context: MigrateContext,
 ): Promise<void> {
-  let candidates = candidatesOf(column, rows, context, { count: true });
+  let rest = rows;
+  // What a limit leaves out of the page may be wanted after all, where others could not move.
+  while (rest.length > 0 && remaining(context) > 0 && !context.signal.aborted) {
+    const { candidates, rest: behind } = candidatesOf(column, rest, context, { count: true });
+    await moveAll(column, candidates, context);
+    rest = behind;
+  }
+}
+
+async function moveAll(
+  column: ReferenceColumn,
+  all: readonly Candidate[],
+  context: MigrateContext,
+): Promise<void> {
+  const reported = new Set<string>();
+  let candidates = all;
   for (let attempt = 1; candidates.length > 0; attempt += 1) {
     const { outcomes, fatal } = await copyBlobs(groupsOf(candidates), context);
-    const lost = await changeReferences(
-      column,
-      plan(column, candidates, outcomes, context),
-      context,
-    );
+    const changes = plan(column, candidates, { outcomes, reported }, context);
+    const lost = await changeReferences(column, changes, context);
     // What had been copied has its references now; what stopped the copying stops the run.
     if (fatal !== null) throw fatal.error;
     if (attempt === attempts) return giveUp(column, lost, context);
-    candidates = candidatesOf(column, await readAgain(column, lost), context, { count: false });
+    const again = await readAgain(column, lost);
+    candidates = candidatesOf(column, again, context, { count: false }).candidates;
   }
 }
 
 /** The blobs of each reference to move. */
 function groupsOf(candidates: readonly Candidate[]): ReadonlySet<string>[] {
   return candidates.flatMap(({ moves }) => [...moves.values()]);
-}
-
-function candidatesOf(
-  column: ReferenceColumn,
-  rows: readonly TextRow[],
-  context: MigrateContext,
-  { count }: { count: boolean },
-): Candidate[] {
-  const { counts, relocation, limit } = context;
-  const found: Candidate[] = [];
-  let planned = counts.references.migrated;
-  for (const row of rows) {
-    const parsed = parseReferenceText(row.text);
-    if (limit !== undefined && planned >= limit) break;
-    if (parsed === null) {
-      reportBroken(column, row, context);
-      continue;
-    }
-    if (count) counts.references.scanned += parsed.references.length;
-    const moves = new Map(
-      parsed.references
-        .map((reference) => [reference, sourceIds(reference, relocation.sources)] as const)
-        .filter(([, ids]) => ids.size > 0),
-    );
-    if (moves.size === 0) continue;
-    const candidate = { row, parsed, moves };
-    if (fits(column, candidate, context)) found.push(candidate);
-    planned += moves.size;
-  }
-  return found;
-}
-
-function reportBroken(column: ReferenceColumn, row: TextRow, context: MigrateContext): void {
-  if (!isBrokenReference(row.text)) return;
-  context.counts.references.failed += 1;
-  context.observer.problem({
-    kind: 'broken-reference',
-    reference: rowName(column, row),
-    path: null,
-    message: 'the text looks like a reference and is no valid JSON',
-  });
-}
-
-/** A text that the column could not take is refused before any of its blobs is copied. */
-function fits(column: ReferenceColumn, candidate: Candidate, context: MigrateContext): boolean {
-  const { maxLength } = column.column;
-  const { row, moves } = candidate;
-  const length = [...textAfter(candidate, new Set(moves.keys()), context)].length;
-  if (maxLength === null || length <= maxLength) return true;
-  context.counts.references.failed += moves.size;
-  context.observer.problem({
-    kind: 'reference-too-long',
-    reference: rowName(column, row),
-    path: null,
-    message: `the new text has ${length} characters, ${columnName(column)} takes ${maxLength}`,
-  });
-  return false;
-}
-
-function textAfter(
-  { parsed }: Candidate,
-  moving: ReadonlySet<JsonObject>,
-  { relocation }: MigrateContext,
-): string {
-  return formatReferenceText(parsed, (reference) =>
-    moving.has(reference) ? relocate(reference, relocation) : reference,
-  );
 }
 
 /** A row to change, the references that move in it and their blobs. */
@@ -124,45 +56,69 @@ interface Change {
   readonly ids: ReadonlySet<string>;
 }
 
+interface Copies {
+  readonly outcomes: Outcomes;
+  /** What earlier attempts at these rows have reported; added to. */
+  readonly reported: Set<string>;
+}
+
 /** The rows to change: references whose blobs are all in the target; the others are reported. */
 function plan(
   column: ReferenceColumn,
   candidates: readonly Candidate[],
-  outcomes: Outcomes,
+  { outcomes, reported }: Copies,
   context: MigrateContext,
 ): Change[] {
   const changes: Change[] = [];
+  const failed: string[] = [];
+  let room = remaining(context);
   for (const candidate of candidates) {
     const { row, moves } = candidate;
-    const moving = [...moves].filter(([, ids]) => isComplete(column, row, ids, outcomes, context));
+    const moving: JsonObject[] = [];
+    for (const [reference, ids] of moves) {
+      if (moving.length < room && isComplete(ids, outcomes)) moving.push(reference);
+      const key = `${rowName(column, row)} ${dumpJson(reference)}`;
+      if (!reported.has(key) && report(column, row, ids, outcomes, context)) failed.push(key);
+    }
     if (moving.length === 0) continue;
+    room -= moving.length;
     changes.push({
       row,
-      after: textAfter(candidate, new Set(moving.map(([reference]) => reference)), context),
+      after: textAfter(candidate, new Set(moving), context),
       references: moving.length,
-      ids: new Set(moving.flatMap(([, ids]) => [...ids])),
+      ids: new Set(moving.flatMap((reference) => [...(moves.get(reference) ?? [])])),
     });
   }
+  for (const key of failed) reported.add(key);
   return changes;
 }
 
-function isComplete(
+function isComplete(ids: ReadonlySet<string>, outcomes: Outcomes): boolean {
+  return [...ids].every((id) => {
+    const outcome = outcomes.get(id);
+    return outcome !== undefined && !('kind' in outcome);
+  });
+}
+
+/** Names the blobs that keep a reference where it is; says whether there are any. */
+function report(
   column: ReferenceColumn,
   row: TextRow,
   ids: ReadonlySet<string>,
   outcomes: Outcomes,
   { counts, observer, source }: MigrateContext,
 ): boolean {
-  const found = [...ids].map((id) => [id, outcomes.get(id)] as const);
-  for (const [id, outcome] of found) {
+  const statuses = new Set<string>();
+  for (const id of ids) {
+    const outcome = outcomes.get(id);
     if (outcome === undefined || !('kind' in outcome)) continue;
-    const { kind, message } = outcome;
+    const { kind, message, status } = outcome;
+    statuses.add(status);
     observer.problem({ kind, reference: rowName(column, row), path: source.path(id), message });
   }
-  const statuses = found.map(([, outcome]) => outcome?.status);
-  if (statuses.includes('missing')) counts.references.missing += 1;
-  else if (statuses.includes('failed')) counts.references.failed += 1;
-  return statuses.every((status) => status === 'copied' || status === 'reused');
+  if (statuses.has('missing')) counts.references.missing += 1;
+  else if (statuses.has('failed')) counts.references.failed += 1;
+  return statuses.size > 0;
 }
 
 /** Changes the rows in one transaction; returns those that somebody else had changed before. */
@@ -193,10 +149,10 @@ async function changeReferences(
       after,
     })),
   );
-  state.recordDone(records.filter((_, index) => made[index]));
   const done = changes.filter((_, index) => made[index]);
   moved(done);
-  await copyReplaced(done, context);
+  await copyReplaced(new Set(done.flatMap(({ ids }) => [...ids])), context);
+  state.recordDone(records, made);
   return changes.filter((_, index) => !made[index]);
 }
 
@@ -223,7 +179,7 @@ async function readAgain(column: ReferenceColumn, lost: readonly Change[]): Prom
 
 function giveUp(column: ReferenceColumn, lost: readonly Change[], context: MigrateContext): void {
   for (const { row, references } of lost) {
-    context.counts.references.failed += references;
+    context.counts.references.changed += references;
     context.observer.problem({
       kind: 'reference-changed',
       reference: rowName(column, row),

@@ -3,7 +3,9 @@ import { pages, type ReferenceColumn } from '../references/columns.js';
 import { referenceMark } from '../references/reference.js';
 import type { Relocation } from '../references/relocate.js';
 import type { Storage } from '../storage.js';
+import { remaining } from './candidates.js';
 import type { CopyOptions } from './copy-blob.js';
+import { resumeCopies } from './copy-page.js';
 import { migratePage } from './migrate-page.js';
 import type { Counts, Observer } from './report.js';
 import type { State } from './state.js';
@@ -53,9 +55,10 @@ export async function migrate(options: MigrateOptions): Promise<void> {
     relocation: relocationOf(options),
     samePlace: await isSamePlace(source, target),
   };
+  await resumeCopies(context);
   for (const column of options.columns) {
     for await (const page of mentioningPages(column, options)) {
-      if (options.signal.aborted || limitReached(options)) return;
+      if (options.signal.aborted || remaining(context) <= 0) return;
       await migratePage(column, page, context);
     }
   }
@@ -66,10 +69,6 @@ function mentioningPages(
   { where }: MigrateOptions,
 ): AsyncGenerator<TextRow[]> {
   return pages(column, { containing: referenceMark, ...(where === undefined ? {} : { where }) });
-}
-
-function limitReached({ limit, counts }: MigrateOptions): boolean {
-  return limit !== undefined && counts.references.migrated >= limit;
 }
 
 function relocationOf(options: MigrateOptions): Relocation {

@@ -11,11 +11,17 @@ import { DepotError, messageOf } from '../errors.js';
 export interface State {
   /** The SHA-256 and source version of the copy that we made of this blob, if we did. */
   copyOf(path: string): { sha256: string; version: string; run: number } | null;
-  recordCopies(copies: readonly CopyRecord[]): void;
+  recordCopy(copy: CopyRecord): void;
+  /** Whether nothing has been wrong with this blob in this run so far. */
+  isFirstProblem(path: string): boolean;
   /** Before the references change. */
   recordIntent(changes: readonly ChangeRecord[]): void;
-  /** After they have. */
-  recordDone(changes: readonly ChangeRecord[]): void;
+  /** After those of them have that were `made`, and their blobs are known to be current. */
+  recordDone(changes: readonly ChangeRecord[], made: readonly boolean[]): void;
+  /** The old texts of changes that an earlier run meant to make and may have made. */
+  unfinished(): string[];
+  /** Says that those have been seen to. */
+  closeUnfinished(): void;
   /** The columns in which references changed. */
   columns(): { database: string; column: string }[];
   /** What stood in that row, or in any of its column, before it became `text`; else null. */
@@ -59,8 +65,11 @@ const schema = `
   CREATE TABLE IF NOT EXISTS changes (
     change INTEGER PRIMARY KEY, "database" TEXT NOT NULL, "column" TEXT NOT NULL,
     "row" TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,
+    -- 0 meant, 1 done, 2 meant by a run that was stopped then: may be done
     done INTEGER NOT NULL DEFAULT 0, run INTEGER NOT NULL, at TEXT NOT NULL);
-  CREATE INDEX IF NOT EXISTS changes_by_text ON changes (after);`;
+  CREATE INDEX IF NOT EXISTS changes_by_text ON changes (after);
+  CREATE INDEX IF NOT EXISTS changes_meant ON changes (done) WHERE done = 0;
+  CREATE TEMP TABLE problems (path TEXT PRIMARY KEY);`;
 
 /** The storages between which the runs of an existing state file went. */
 export function storagesOf(file: string): { source: string; target: string } {
@@ -111,27 +120,36 @@ export function openState(file: string | null, source: string, target: string): 
     `INSERT INTO changes ("database", "column", "row", before, after, run, at)
      VALUES (?, ?, ?, ?, ?, ?, ?)`,
   );
-  const finishChange = handle.prepare(
-    `UPDATE changes SET done = 1 WHERE after = ? AND "database" = ? AND "row" = ?`,
-  );
+  const insertProblem = handle.prepare('INSERT OR IGNORE INTO problems VALUES (?)');
+  const ofChange = `done = 0 AND after = ? AND "database" = ? AND "row" = ?`;
+  const finishChange = handle.prepare(`UPDATE changes SET done = 1 WHERE ${ofChange}`);
+  const dropChange = handle.prepare(`DELETE FROM changes WHERE ${ofChange}`);
   return {
     run,
     source,
     target,
     copyOf: (path) => selectCopy.get(path) ?? null,
-    recordCopies: handle.transaction((copies: readonly CopyRecord[]) => {
-      for (const one of copies) {
-        insertCopy.run(one.source, one.target, one.sha256, one.length, one.version, run, now());
-      }
-    }),
+    recordCopy({ source, target, sha256, length, version }) {
+      // Survives a kill; the next intent makes it survive a power cut too.
+      handle.pragma('synchronous = NORMAL');
+      insertCopy.run(source, target, sha256, length, version, run, now());
+      handle.pragma('synchronous = FULL');
+    },
+    isFirstProblem: (path) => insertProblem.run(path).changes === 1,
     recordIntent: handle.transaction((changes: readonly ChangeRecord[]) => {
       for (const one of changes) {
         insertChange.run(one.database, one.column, one.row, one.before, one.after, run, now());
       }
     }),
-    recordDone: handle.transaction((changes: readonly ChangeRecord[]) => {
-      for (const one of changes) finishChange.run(one.after, one.database, one.row);
+    recordDone: handle.transaction((changes: readonly ChangeRecord[], made: readonly boolean[]) => {
+      for (const [index, one] of changes.entries()) {
+        const statement = made[index] ? finishChange : dropChange;
+        statement.run(one.after, one.database, one.row);
+      }
     }),
+    unfinished: () =>
+      handle.prepare<[], string>('SELECT before FROM changes WHERE done = 0').pluck().all(),
+    closeUnfinished: () => void handle.exec('UPDATE changes SET done = 2 WHERE done = 0'),
     columns: () =>
       handle
         .prepare<[], { database: string; column: string }>(

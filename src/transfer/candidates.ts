@@ -1,0 +1,96 @@
+import type { TextRow } from '../databases/database.js';
+import type { JsonObject } from '../python/json.js';
+import { columnName, type ReferenceColumn, rowName } from '../references/columns.js';
+import {
+  formatReferenceText,
+  isBrokenReference,
+  parseReferenceText,
+  type ReferenceText,
+} from '../references/reference.js';
+import { relocate, sourceIds } from '../references/relocate.js';
+import type { MigrateContext } from './migrate.js';
+
+/** A row that holds references with blobs in the source. */
+export interface Candidate {
+  readonly row: TextRow;
+  readonly parsed: ReferenceText;
+  /** The references to move, each with the identifiers of its blobs in the source. */
+  readonly moves: ReadonlyMap<JsonObject, ReadonlySet<string>>;
+}
+
+/** References that may still be moved. */
+export function remaining({ limit, counts }: MigrateContext): number {
+  return limit === undefined ? Number.POSITIVE_INFINITY : limit - counts.references.migrated;
+}
+
+/**
+ * The candidates among these rows, as far as the limit goes, and the rows behind them. Only with
+ * `count` are their references counted: a row that is read again has been counted.
+ */
+export function candidatesOf(
+  column: ReferenceColumn,
+  rows: readonly TextRow[],
+  context: MigrateContext,
+  { count }: { count: boolean },
+): { candidates: Candidate[]; rest: readonly TextRow[] } {
+  const candidates: Candidate[] = [];
+  let room = remaining(context);
+  for (const [index, row] of rows.entries()) {
+    if (room <= 0) return { candidates, rest: rows.slice(index) };
+    const parsed = parseReferenceText(row.text);
+    if (parsed === null) {
+      if (reportBroken(column, row, context) && count) context.counts.references.scanned += 1;
+      continue;
+    }
+    if (count) context.counts.references.scanned += parsed.references.length;
+    const moves = new Map(
+      parsed.references
+        .map((reference) => [reference, sourceIds(reference, context.relocation.sources)] as const)
+        .filter(([, ids]) => ids.size > 0),
+    );
+    const candidate = { row, parsed, moves };
+    if (moves.size === 0 || !fits(column, candidate, context)) continue;
+    candidates.push(candidate);
+    room -= moves.size;
+  }
+  return { candidates, rest: [] };
+}
+
+function reportBroken(column: ReferenceColumn, row: TextRow, context: MigrateContext): boolean {
+  if (!isBrokenReference(row.text)) return false;
+  context.counts.references.failed += 1;
+  context.observer.problem({
+    kind: 'broken-reference',
+    reference: rowName(column, row),
+    path: null,
+    message: 'the text looks like a reference and is no valid JSON',
+  });
+  return true;
+}
+
+/** A text that the column could not take is refused before any of its blobs is copied. */
+function fits(column: ReferenceColumn, candidate: Candidate, context: MigrateContext): boolean {
+  const { maxLength } = column.column;
+  const { row, moves } = candidate;
+  const length = [...textAfter(candidate, new Set(moves.keys()), context)].length;
+  if (maxLength === null || length <= maxLength) return true;
+  context.counts.references.failed += moves.size;
+  context.observer.problem({
+    kind: 'reference-too-long',
+    reference: rowName(column, row),
+    path: null,
+    message: `the new text has ${length} characters, ${columnName(column)} takes ${maxLength}`,
+  });
+  return false;
+}
+
+/** The row's text with these of its references moved. */
+export function textAfter(
+  { parsed }: Candidate,
+  moving: ReadonlySet<JsonObject>,
+  { relocation }: MigrateContext,
+): string {
+  return formatReferenceText(parsed, (reference) =>
+    moving.has(reference) ? relocate(reference, relocation) : reference,
+  );
+}
