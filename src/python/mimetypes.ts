@@ -1,7 +1,5 @@
-import { createRequire } from 'node:module';
 import { encodingSuffixes, suffixesByType, suffixShorthands } from './mimetype-tables.js';
-
-const require = createRequire(import.meta.url);
+import { systemTypes } from './system-mimetypes.js';
 
 const typesBySuffix = new Map<string, string>(
   Object.entries(suffixesByType).flatMap(([type, suffixes]) =>
@@ -11,10 +9,10 @@ const typesBySuffix = new Map<string, string>(
 
 /**
  * The media type that Python's `mimetypes.guess_type(filename, strict=False)` gives, or null. It is
- * the type inside a compression: `a.tar.gz` is `application/x-tar`. Suffixes that Python itself does
- * not know it looks up in the system's mime.types; here the `mime-types` package stands for that.
+ * the type inside a compression: `a.tar.gz` is `application/x-tar`. As in Python, what the machine's
+ * mime.types files say (`system`) comes before Python's own tables.
  */
-export function guessType(filename: string): string | null {
+export function guessType(filename: string, system = systemTypes()): string | null {
   const [scheme, path] = splitScheme(filename);
   if (scheme.toLowerCase() === 'data') return typeOfDataUrl(path);
   let [base, suffix] = splitSuffix(path);
@@ -24,7 +22,8 @@ export function guessType(filename: string): string | null {
     longForm = suffixShorthands.get(suffix.toLowerCase());
   }
   if (encodingSuffixes.has(suffix)) [base, suffix] = splitSuffix(base);
-  return typeOfSuffix(suffix.toLowerCase());
+  const key = suffix.toLowerCase();
+  return system.get(key) ?? typesBySuffix.get(key) ?? null;
 }
 
 /** Python takes any name for a URL, so what stands before a colon is no part of the name. */
@@ -47,12 +46,4 @@ function splitSuffix(path: string): [base: string, suffix: string] {
   const name = path.lastIndexOf('/') + 1;
   const hasSuffix = dot > name && /[^.]/.test(path.slice(name, dot));
   return hasSuffix ? [path.slice(0, dot), path.slice(dot)] : [path, ''];
-}
-
-function typeOfSuffix(suffix: string): string | null {
-  const known = typesBySuffix.get(suffix);
-  if (known !== undefined || suffix === '') return known ?? null;
-  // Loading its large table takes longer than all the rest, and is seldom needed.
-  const { lookup } = require('mime-types') as typeof import('mime-types');
-  return lookup(suffix) || null;
 }

@@ -20,7 +20,7 @@ interface Storage {
 
 const content = Buffer.from('tide table\r\n\0\xff', 'latin1');
 
-/** Their suffixes are those that Python knows by itself; for others it asks the machine's files. */
+/** Both sides guess types from Python's tables and from the machine's mime.types files. */
 const oddNames = [
   'plain.txt',
   'Übersicht café.PDF',
@@ -35,6 +35,9 @@ const oddNames = [
   'no suffix',
   ' ',
   'script.py',
+  'module.ts',
+  'readme.md',
+  'page.js',
 ];
 
 /** Any name that an argument of a command can carry. */

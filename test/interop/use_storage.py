@@ -6,7 +6,6 @@ An operation: {"do": "create" | "replace" | "delete" | "get", "storage", "id", "
 """
 import base64
 import json
-import mimetypes
 import sys
 
 import transaction
@@ -34,7 +33,4 @@ def carry_out(operation):
 
 
 load_site(sys.argv[1])
-# Only the types that Python itself knows, whatever this machine's mime.types files add.
-mimetypes.knownfiles.clear()
-mimetypes.init()
 json.dump([carry_out(operation) for operation in json.load(sys.stdin)], sys.stdout)
