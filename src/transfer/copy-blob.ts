@@ -1,5 +1,5 @@
 import type { BlobInfo } from '../backend.js';
-import { DepotError, isNotFound, messageOf } from '../errors.js';
+import { DepotError, type ErrorKind, isNotFound, messageOf } from '../errors.js';
 import { errorCode } from '../files.js';
 import type { Storage } from '../storage.js';
 import { consumed } from '../streams.js';
@@ -58,7 +58,7 @@ export async function copyBlob(way: Way, options: CopyOptions): Promise<Copied |
     const inMemory = source.backend.holdsWholeBlobs || target.backend.holdsWholeBlobs;
     return await budget.run(inMemory ? info.contentLength : 0, async () => {
       const existing = await target.find(way.targetId);
-      if (existing === null) return write('create', way, options);
+      if (existing === null) return write(way, null, options);
       return reuse(way, { info, existing }, options);
     });
   } catch (error) {
@@ -71,10 +71,14 @@ function missing(source: Storage, id: string): NotCopied {
   return { status: 'missing', kind: 'missing-blob', message: `${source.path(id)} does not exist` };
 }
 
+const kinds: Partial<Record<ErrorKind, ProblemKind>> = {
+  damaged: 'damaged-blob',
+  refused: 'target-differs',
+};
+
 export function failure(error: unknown): NotCopied {
-  const damaged = error instanceof DepotError && error.kind === 'damaged';
-  const kind = damaged ? 'damaged-blob' : 'copy-failed';
-  return { status: 'failed', kind, message: messageOf(error) };
+  const kind = error instanceof DepotError ? kinds[error.kind] : undefined;
+  return { status: 'failed', kind: kind ?? 'copy-failed', message: messageOf(error) };
 }
 
 /** Access denied to one blob of a storage that can be reached is that blob's problem alone. */
@@ -95,9 +99,10 @@ export function stopsTheRun(error: unknown): boolean {
   return error.kind === 'unreachable' || ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'].includes(code);
 }
 
+/** `replaced` is the version in the target that the copy takes the place of; null: there is none. */
 async function write(
-  action: 'create' | 'replace',
   { id, targetId }: Way,
+  replaced: string | null,
   options: CopyOptions,
 ): Promise<Copied> {
   const { source, target, signal, dryRun } = options;
@@ -111,14 +116,30 @@ async function write(
     const attributes = { filename, contentType, lastModified, length, signal };
     const chunks = consumed(content.chunks);
     const { sha256 } =
-      action === 'create'
+      replaced === null
         ? await target.create(chunks, { ...attributes, id: targetId })
-        : await target.replace(targetId, chunks, attributes);
+        : await target.replace(
+            targetId,
+            whileStill(replaced, targetId, target, chunks),
+            attributes,
+          );
     await verify(targetId, sha256, options);
     return { status: 'copied', sha256, length, version };
   } finally {
     await content.close();
   }
+}
+
+/** Fails behind the last chunk, so that nothing is published, where somebody else wrote meanwhile. */
+async function* whileStill(
+  version: string,
+  id: string,
+  target: Storage,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  yield* chunks;
+  if ((await target.find(id))?.version === version) return;
+  throw new DepotError('refused', `${target.path(id)} was replaced while it was copied to`);
 }
 
 /** Reads the copy back, where that is asked for: every write has compared its length already. */
@@ -147,7 +168,7 @@ async function reuse(
       return { status: 'reused', sha256, length: read.contentLength, version: read.version };
     }
   }
-  if (way.isOurs(there.sha256)) return write('replace', way, options);
+  if (way.isOurs(there.sha256)) return write(way, there.info.version, options);
   const paths = [target.path(way.targetId), source.path(way.id)] as const;
   const message = `${paths[0]} exists with other content than ${paths[1]}`;
   return { status: 'failed', kind: 'target-differs', message };
