@@ -1,4 +1,3 @@
-import { dumpJson } from '../python/json.js';
 import { canonicalUuid } from '../python/uuid.js';
 
 /**
@@ -19,18 +18,14 @@ export function mentionKey(id: string): string | null {
   return canonicalUuid(id);
 }
 
-/** The texts to look for where an identifier is spelled in a way that its digits do not show. */
-export function literalMentions(id: string): string[] {
-  if (mentionKey(id) !== null && /^[0-9a-f-]+$/i.test(id)) return [];
-  const escaped = id.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
-  const forms = [id, percentEncoded(id), dumpJson(id).slice(1, -1), escaped];
-  return [...new Set(forms.map((form) => form.toLowerCase()))];
+/** Whether an identifier may stand in a text without its key: then it is looked for as it is. */
+export function isOdd(id: string): boolean {
+  return mentionKey(id) === null || !/^[0-9a-f-]+$/i.test(id);
 }
 
-/** Every key that a text could mention, also out of a longer run of digits. */
-export function* mentionKeys(text: string): Generator<string> {
-  const plain = text.includes('%') ? text.replaceAll(/%2d/gi, '-') : text;
-  for (const [run] of plain.matchAll(/[0-9a-f][0-9a-f-]{22,}[0-9a-f]/gi)) {
+/** Every key that a reading of a text could mention, also out of a longer run of digits. */
+export function* mentionKeys(reading: string): Generator<string> {
+  for (const [run] of reading.matchAll(/[0-9a-f][0-9a-f-]{22,}[0-9a-f]/gi)) {
     const digits = run.replaceAll('-', '').toLowerCase();
     for (const length of keyLengths) {
       for (let start = 0; start + length <= digits.length; start += 1) {
@@ -40,11 +35,50 @@ export function* mentionKeys(text: string): Generator<string> {
   }
 }
 
-function percentEncoded(id: string): string {
-  try {
-    return encodeURIComponent(id);
-  } catch {
-    // A lone surrogate has no UTF-8 form.
-    return id;
+/**
+ * The text as it stands, and what it says where it is JSON, then where that is HTML, then where
+ * that is a URL. Each counts: `%2d` may be a hyphen, or a percent sign before an identifier.
+ */
+export function* readings(text: string): Generator<string> {
+  yield text;
+  let reading = text;
+  for (const decode of [decodeJson, decodeHtml, decodeUrl]) {
+    const decoded = decode(reading);
+    if (decoded === reading) continue;
+    reading = decoded;
+    yield reading;
   }
+}
+
+function decodeJson(text: string): string {
+  return text.replaceAll(
+    /\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])/g,
+    (code) => JSON.parse(`"${code}"`) as string,
+  );
+}
+
+const namedCharacters: Readonly<Record<string, string>> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: '\u00a0',
+};
+
+function decodeHtml(text: string): string {
+  return text.replaceAll(
+    /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(amp|lt|gt|quot|apos|nbsp));/gi,
+    (whole, decimal?: string, hexadecimal?: string, name?: string) => {
+      if (name !== undefined) return namedCharacters[name.toLowerCase()] ?? whole;
+      const code = decimal === undefined ? Number.parseInt(hexadecimal ?? '', 16) : Number(decimal);
+      return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+    },
+  );
+}
+
+function decodeUrl(text: string): string {
+  return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (run) =>
+    Buffer.from(run.replaceAll('%', ''), 'hex').toString(),
+  );
 }

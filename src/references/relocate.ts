@@ -39,6 +39,32 @@ export function relocate(reference: JsonObject, relocation: Relocation): JsonObj
   return moved;
 }
 
+/**
+ * The reference without the names of its blobs in these storages: what is left of it mentions
+ * other places. `publicUrl` gives the URL that such a blob has.
+ */
+export function eraseNames(
+  reference: JsonObject,
+  storages: ReadonlySet<string>,
+  publicUrl: (id: string) => string | null,
+): JsonObject {
+  const ids = sourceIds(reference, storages);
+  const erasure: Relocation = {
+    sources: storages,
+    target: '',
+    mountpoint: '',
+    idFor: () => '',
+    sourceUrl: publicUrl,
+    targetUrl: () => '',
+  };
+  return new Map(
+    [...reference].map(([key, value]) => [
+      key,
+      facts.has(key) ? value : renamed(value, ids, erasure),
+    ]),
+  );
+}
+
 /** Identifiers of the reference's blobs that are in the source. */
 export function sourceIds(reference: JsonObject, sources: ReadonlySet<string>): Set<string> {
   return new Set(

@@ -1,10 +1,13 @@
 import { messageOf } from '../errors.js';
+import type { Storage } from '../storage.js';
 import { type CopyOptions, copyBlob, stopsTheRun } from './copy-blob.js';
-import { findMoved, type MovedBlob, type ProtectionOptions } from './protection.js';
+import { type Findings, type MovedBlob, openFindings } from './findings.js';
+import { findMentions, type ProtectionOptions } from './protection.js';
 import type { Counts, Observer, ProblemKind } from './report.js';
 import type { State } from './state.js';
 
 export interface DeleteOptions extends ProtectionOptions {
+  readonly source: Storage;
   readonly copyOptions: CopyOptions;
   readonly state: State;
   readonly counts: Counts;
@@ -13,61 +16,92 @@ export interface DeleteOptions extends ProtectionOptions {
 
 /**
  * Deletes from the source the blobs that references name in the target now, that nothing mentions
- * any more, and whose copy has, byte for byte, what the source has at this moment.
+ * any more, and whose copy has, byte for byte, what the source has. Comparing takes long: the
+ * databases are searched again behind it, and then nothing is left to do but to delete.
  */
 export async function deleteSource(options: DeleteOptions): Promise<void> {
-  const { source, signal, observer, counts } = options;
-  const moved = await findMoved(options);
+  const { source, target } = options;
+  const findings = openFindings();
   try {
-    for (const blob of moved.blobs) {
-      if (signal.aborted) return;
-      const kept = await deleteOne(blob, options).catch((error: unknown) => {
-        if (signal.aborted || stopsTheRun(error)) throw error;
-        return { kind: 'delete-failed' as const, message: messageOf(error) };
-      });
-      if (kept === 'deleted') counts.blobs.deleted += 1;
-      else if (kept !== 'gone') {
-        observer.problem({ reference: blob.mention, path: source.path(blob.id), ...kept });
-      }
-      observer.progress(counts);
-    }
+    for await (const id of source.list()) findings.add(id, target.idFor(id));
+    await findMentions(options, findings);
+    await forEachMoved(findings, options, (blob) => compare(blob, findings, options));
+    if (options.signal.aborted) return;
+    await findMentions(options, findings);
+    await forEachMoved(findings, options, (blob) => remove(blob, options));
   } finally {
-    moved.close();
+    findings.close();
   }
 }
 
+/** Why a blob is kept. */
 type Kept = { kind: ProblemKind; message: string };
 
-async function deleteOne(
-  { id, targetId, mention }: MovedBlob,
-  options: DeleteOptions,
-): Promise<'deleted' | 'gone' | Kept> {
-  const { source, target, state, copyOptions, signal } = options;
-  if (mention !== null) {
-    return { kind: 'still-mentioned', message: `kept: ${mention} still mentions it` };
+/** Does something with each moved blob, and reports those that are kept for a reason. */
+async function forEachMoved(
+  findings: Findings,
+  { source, signal, observer, counts }: DeleteOptions,
+  action: (blob: MovedBlob) => Promise<Kept | null>,
+): Promise<void> {
+  for (const blob of findings.blobs()) {
+    if (signal.aborted) return;
+    const kept = await action(blob).catch((error: unknown): Kept => {
+      if (signal.aborted || stopsTheRun(error)) throw error;
+      return { kind: 'delete-failed', message: messageOf(error) };
+    });
+    if (kept !== null) {
+      observer.problem({ reference: blob.mention, path: source.path(blob.id), ...kept });
+    }
+    observer.progress(counts);
   }
-  const info = await source.find(id);
-  if (info === null) return 'gone';
+}
+
+async function compare(
+  { id, targetId, mention }: MovedBlob,
+  findings: Findings,
+  { source, target, state, copyOptions, signal }: DeleteOptions,
+): Promise<Kept | null> {
+  if (mention !== null) return mentioned(mention);
+  if ((await source.find(id)) === null) return null;
   if ((await target.find(targetId)) === null) {
     return { kind: 'target-differs', message: `kept: ${target.path(targetId)} does not exist` };
   }
   const here = await source.hash(id, signal);
   const there = await target.hash(targetId, signal);
   if (here.sha256 === there.sha256) {
-    // Reading took time: what was compared must be what is deleted.
-    if ((await source.find(id))?.version !== here.info.version) return replaced(source.path(id));
-    await source.delete(id);
-    return 'deleted';
+    findings.equal(id, here.info.version, there.info.version);
+    return null;
   }
   const known = state.copyOf(source.path(id));
   const isOurs = (sha256: string): boolean => known?.sha256 === sha256;
   const outcome = await copyBlob({ id, targetId, isOurs }, copyOptions);
-  return 'kind' in outcome
-    ? { kind: outcome.kind, message: `kept: ${outcome.message}` }
-    : replaced(source.path(id));
+  if ('kind' in outcome) return { kind: outcome.kind, message: `kept: ${outcome.message}` };
+  return replaced(`${source.path(id)} was replaced since it was copied; it is copied now`);
 }
 
-function replaced(path: string): Kept {
-  const message = `kept: ${path} was replaced since it was copied; its new content is copied now`;
-  return { kind: 'source-replaced', message };
+/** What was compared must be what is deleted, and what stays. */
+async function remove(
+  { id, targetId, mention, equal }: MovedBlob,
+  { source, target, counts }: DeleteOptions,
+): Promise<Kept | null> {
+  if (equal === null) return null;
+  if (mention !== null) return mentioned(mention);
+  for (const [storage, blob, version] of [
+    [source, id, equal.sourceVersion],
+    [target, targetId, equal.targetVersion],
+  ] as const) {
+    const now = await storage.find(blob);
+    if (now?.version !== version) return replaced(`${storage.path(blob)} was changed just now`);
+  }
+  await source.delete(id);
+  counts.blobs.deleted += 1;
+  return null;
+}
+
+function mentioned(where: string): Kept {
+  return { kind: 'still-mentioned', message: `kept: ${where} still mentions it` };
+}
+
+function replaced(message: string): Kept {
+  return { kind: 'source-replaced', message: `kept: ${message}` };
 }

@@ -63,6 +63,8 @@ export async function runMigration(
   const target = await manager.storage(options.to);
   await checkStorages(source, target, options.deleteSource);
   const columns = await columnsOf(manager, options.references);
+  // Opened before anything is moved: one that cannot be must not be found out at the end.
+  const databases = options.deleteSource ? await manager.allDatabases() : [];
   const stateFile = options.dryRun
     ? null
     : (options.stateFile ?? defaultState(manager, source, target));
@@ -88,7 +90,7 @@ export async function runMigration(
         counts,
         state,
         targetNames: [target.name, ...manager.aliasesOf(target.name)],
-        databases: await manager.allDatabases(),
+        databases,
       });
     });
     return { source: source.name, target: target.name, counts, stateFile, error };

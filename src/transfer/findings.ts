@@ -1,0 +1,91 @@
+import Sqlite from 'better-sqlite3';
+import { isOdd, mentionKey, mentionKeys, readings } from '../references/mentions.js';
+
+/** A blob of the source that a reference names in the target now. */
+export interface MovedBlob {
+  readonly id: string;
+  readonly targetId: string;
+  /** Where the source's blob is mentioned all the same, such as `documents.body id=4`; or null. */
+  readonly mention: string | null;
+  /** What was compared and found equal, if it was. */
+  readonly equal: { readonly sourceVersion: string; readonly targetVersion: string } | null;
+}
+
+/** What the texts of all databases say of the source's blobs. */
+export interface Findings {
+  /** A blob of the source, and the identifier that it has in the target. */
+  add(id: string, targetId: string): void;
+  /** Runs several of the following in one transaction. */
+  record(action: () => void): void;
+  /** A reference names this blob of the target. */
+  moved(targetId: string): void;
+  /** Whatever `text` mentions is mentioned at `where`. */
+  mentioned(text: string, where: string): void;
+  equal(id: string, sourceVersion: string, targetVersion: string): void;
+  /** The moved blobs in the order of their identifiers; they may be changed on the way. */
+  blobs(): Iterable<MovedBlob>;
+  close(): void;
+}
+
+const schema = `
+  CREATE TABLE blobs (
+    id TEXT PRIMARY KEY, targetId TEXT NOT NULL, key TEXT, moved INTEGER NOT NULL DEFAULT 0,
+    mention TEXT, sourceVersion TEXT, targetVersion TEXT);
+  CREATE INDEX blobs_by_key ON blobs (key);
+  CREATE INDEX blobs_by_target ON blobs (targetId);
+  -- In lower case: what is looked for in every text.
+  CREATE TABLE odd (id TEXT PRIMARY KEY, lower TEXT NOT NULL);`;
+
+interface BlobRow {
+  readonly id: string;
+  readonly targetId: string;
+  readonly mention: string | null;
+  readonly sourceVersion: string | null;
+  readonly targetVersion: string | null;
+}
+
+/** Opens an empty store of findings: a temporary file, since there may be millions of blobs. */
+export function openFindings(): Findings {
+  // An empty name is a temporary file that SQLite removes itself.
+  const handle = new Sqlite('');
+  handle.exec(schema);
+  const insert = handle.prepare('INSERT OR IGNORE INTO blobs (id, targetId, key) VALUES (?, ?, ?)');
+  const insertOdd = handle.prepare('INSERT OR IGNORE INTO odd VALUES (?, ?)');
+  const markMoved = handle.prepare('UPDATE blobs SET moved = 1 WHERE targetId = ?');
+  const markEqual = handle.prepare(
+    'UPDATE blobs SET sourceVersion = ?, targetVersion = ? WHERE id = ?',
+  );
+  const markKey = handle.prepare('UPDATE blobs SET mention = ? WHERE key = ? AND mention IS NULL');
+  const markOdd = handle.prepare(`UPDATE blobs SET mention = ? WHERE mention IS NULL
+    AND id IN (SELECT id FROM odd WHERE instr(?, id) > 0 OR instr(?, lower) > 0)`);
+  const selectMoved = handle.prepare<[string], BlobRow>(
+    'SELECT * FROM blobs WHERE moved = 1 AND id > ? ORDER BY id LIMIT 1',
+  );
+  let odd = false;
+  return {
+    add(id, targetId) {
+      insert.run(id, targetId, mentionKey(id));
+      if (!isOdd(id)) return;
+      odd = true;
+      insertOdd.run(id, id.toLowerCase());
+    },
+    record: (action) => handle.transaction(action)(),
+    moved: (targetId) => void markMoved.run(targetId),
+    mentioned(text, where) {
+      for (const reading of readings(text)) {
+        for (const key of mentionKeys(reading)) markKey.run(where, key);
+        if (odd) markOdd.run(where, reading, reading.toLowerCase());
+      }
+    },
+    equal: (id, ...versions) => void markEqual.run(...versions, id),
+    *blobs() {
+      for (let row = selectMoved.get(''); row !== undefined; row = selectMoved.get(row.id)) {
+        const { id, targetId, mention, sourceVersion, targetVersion } = row;
+        const compared = sourceVersion !== null && targetVersion !== null;
+        const equal = compared ? { sourceVersion, targetVersion } : null;
+        yield { id, targetId, mention, equal };
+      }
+    },
+    close: () => void handle.close(),
+  };
+}
