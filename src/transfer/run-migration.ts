@@ -106,8 +106,8 @@ export async function runUndo(
   const names = storagesOf(stateFile);
   const source = await manager.storage(names.source);
   const target = await manager.storage(names.target);
-  const columns = await columnsOf(manager, []);
   return locked(stateFile, source, target, async (state) => {
+    const columns = await changedColumns(manager, state);
     const counts = newCounts();
     const copyOptions: CopyOptions = {
       ...options,
@@ -116,9 +116,10 @@ export async function runUndo(
       dryRun: false,
       budget: new Budget(bytesInFlight),
     };
-    const sourceNames = [source.name, ...manager.aliasesOf(source.name)];
+    const namesOf = ({ name }: Storage) => new Set([name, ...manager.aliasesOf(name)]);
+    const [sourceNames, targetNames] = [namesOf(source), namesOf(target)];
     const error = await endOf(() =>
-      undo({ ...options, copyOptions, sourceNames, columns, state, counts }),
+      undo({ ...options, copyOptions, sourceNames, targetNames, columns, state, counts }),
     );
     return { source: target.name, target: source.name, counts, stateFile, error };
   });
@@ -158,6 +159,20 @@ async function columnsOf(manager: Manager, named: readonly string[]): Promise<Re
   const opened = await manager.referenceDatabases();
   const names = named.length > 0 ? named : references.map(({ value }) => value);
   return names.length > 0 ? namedColumns(opened, names) : findColumns(opened);
+}
+
+/** The columns in which the runs of a state file changed references. */
+async function changedColumns(manager: Manager, state: State): Promise<ReferenceColumn[]> {
+  const opened = await manager.referenceDatabases();
+  const columns = state.columns().map(({ database: name, column }) => {
+    const database = opened.find((one) => one.name === name);
+    if (database !== undefined) return namedColumns([database], [column]);
+    const { file } = manager.configuration;
+    throw new DepotError('not-found', `references changed in ${name}, which is not in ${file}`, {
+      hint: 'Name that database in the configuration, as when it was migrated.',
+    });
+  });
+  return (await Promise.all(columns)).flat();
 }
 
 function defaultState({ configuration }: Manager, source: Storage, target: Storage): string {

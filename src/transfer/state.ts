@@ -26,6 +26,8 @@ export interface State {
   columns(): { database: string; column: string }[];
   /** What stood in that row, or in any of its column, before it became `text`; else null. */
   before(row: { database: string; column: string; row: string; text: string }): string | null;
+  /** The texts that were written into that row. */
+  texts(row: { database: string; row: string }): string[];
   /** Number of this run among those of the file, from 1. */
   readonly run: number;
   readonly source: string;
@@ -68,6 +70,7 @@ const schema = `
     -- 0 meant, 1 done, 2 meant by a run that was stopped then: may be done
     done INTEGER NOT NULL DEFAULT 0, run INTEGER NOT NULL, at TEXT NOT NULL);
   CREATE INDEX IF NOT EXISTS changes_by_text ON changes (after);
+  CREATE INDEX IF NOT EXISTS changes_by_row ON changes ("row");
   CREATE INDEX IF NOT EXISTS changes_meant ON changes (done) WHERE done = 0;
   CREATE TEMP TABLE problems (path TEXT PRIMARY KEY);`;
 
@@ -164,6 +167,11 @@ export function openState(file: string | null, source: string, target: string): 
         )
         .pluck()
         .get(text, database, column, row) ?? null,
+    texts: ({ database, row }) =>
+      handle
+        .prepare<string[], string>('SELECT after FROM changes WHERE "row" = ? AND "database" = ?')
+        .pluck()
+        .all(row, database),
     close: () => void handle.close(),
   };
 }

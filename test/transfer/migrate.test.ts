@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { DepotError } from '../../src/errors.js';
@@ -398,7 +398,6 @@ test('a configuration without any database is refused, saying how to name one', 
   const from = path.join(site.directory, 'blobs');
   const other = { ...site, ini: path.join(site.directory, 'plain.ini') };
   cpSync(site.ini, other.ini);
-  const { writeFileSync } = await import('node:fs');
   writeFileSync(
     other.ini,
     `[depot]\ndepot.0.name = a\ndepot.0.backend = local\ndepot.0.storage_path = ${from}\n` +

@@ -1,0 +1,257 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { resolveReferences, storagesNamed } from './resolved.js';
+import {
+  addBlob,
+  addRow,
+  copySite,
+  deleteBlob,
+  identifiers,
+  makeSite,
+  migrate,
+  query,
+  readBlob,
+  referenceText,
+  replaceBlob,
+  rowText,
+  type Site,
+  undo,
+} from './site.js';
+
+interface Moved {
+  readonly site: Site;
+  readonly id: string;
+  readonly row: number;
+  readonly stateFile: string | null;
+}
+
+/** A site whose one reference was moved to `localfs`. */
+async function movedSite(): Promise<Moved> {
+  const site = makeSite();
+  const id = await addBlob(site, 'dbfiles', 'first!');
+  const row = addRow(site, referenceText('dbfiles', id));
+  const { stateFile } = await migrate(site);
+  return { site, id, row, stateFile };
+}
+
+function allTexts(site: Site): unknown[] {
+  const tables = ['files', 'images', 'gallery_pictures', 'members', 'attachments', '"group"'];
+  return [...tables, 'translations', 'contracts'].map((table) =>
+    query(site, `SELECT * FROM ${table}`),
+  );
+}
+
+test('gives every reference of a Kotti site its old text, blobs deleted since included', async () => {
+  const site = copySite();
+  const [texts, contents] = [allTexts(site), await resolveReferences(site)];
+  const moved = await migrate(site, { deleteSource: true });
+  expect(allTexts(site)).not.toEqual(texts);
+  const { counts, problems, error, source, target } = await undo(site, moved.stateFile);
+  expect(error).toBeNull();
+  expect(problems).toEqual([]);
+  expect([source, target]).toEqual(['localfs', 'dbfiles']);
+  expect(allTexts(site)).toEqual(texts);
+  expect(await resolveReferences(site)).toEqual(contents);
+  expect(counts.references.migrated).toBe(moved.counts.references.migrated);
+  expect(counts.blobs.copied).toBe(moved.counts.blobs.deleted);
+
+  const again = await undo(site, moved.stateFile);
+  expect(again.counts.references.migrated).toBe(0);
+  expect(again.problems).toEqual([]);
+});
+
+test('counts references, not rows', async () => {
+  const site = makeSite();
+  const ids = [await addBlob(site, 'dbfiles', 'a'), await addBlob(site, 'dbfiles', 'b')];
+  const text = `[${ids.map((id) => referenceText('dbfiles', id)).join(', ')}]`;
+  const row = addRow(site, text);
+  addRow(site, referenceText('archive', 'f2a7a3c0-0000-1000-8000-000000000000'));
+  const { stateFile } = await migrate(site);
+  const { counts } = await undo(site, stateFile);
+  expect(counts.references).toMatchObject({ scanned: 3, migrated: 2 });
+  expect(rowText(site, row)).toBe(text);
+});
+
+test('a blob that is newer in the target is copied back first', async () => {
+  const { site, id, row, stateFile } = await movedSite();
+  await replaceBlob(site, 'localfs', id, 'second');
+  const { counts } = await undo(site, stateFile);
+  expect(counts.blobs.copied).toBe(1);
+  expect(rowText(site, row)).toBe(referenceText('dbfiles', id));
+  expect(await readBlob(site, 'dbfiles', id)).toBe('second');
+});
+
+test('a blob that is newer in the source stays', async () => {
+  const { site, id, row, stateFile } = await movedSite();
+  await replaceBlob(site, 'dbfiles', id, 'second');
+  const { problems } = await undo(site, stateFile);
+  expect(problems).toEqual([]);
+  expect(rowText(site, row)).toBe(referenceText('dbfiles', id));
+  expect(await readBlob(site, 'dbfiles', id)).toBe('second');
+});
+
+test('a blob replaced on both sides is named, and nothing is overwritten', async () => {
+  const { site, id, row, stateFile } = await movedSite();
+  await replaceBlob(site, 'dbfiles', id, 'here');
+  await replaceBlob(site, 'localfs', id, 'there');
+  const { counts, problems } = await undo(site, stateFile);
+  expect(problems).toMatchObject([{ kind: 'target-differs', reference: 'files.data id=1' }]);
+  expect(counts.references).toMatchObject({ migrated: 0, failed: 1 });
+  expect(rowText(site, row)).toBe(referenceText('localfs', id));
+  expect(await readBlob(site, 'dbfiles', id)).toBe('here');
+  expect(await readBlob(site, 'localfs', id)).toBe('there');
+});
+
+test.for([
+  ['missing', (site: Site, id: string) => deleteBlob(site, 'localfs', id)],
+  [
+    'damaged',
+    (site: Site, id: string) =>
+      writeFileSync(path.join(site.directory, 'blobs', id, 'file'), 'short'),
+  ],
+] as const)('a blob %s in the target does not keep its reference there', async ([, spoil]) => {
+  const { site, id, row, stateFile } = await movedSite();
+  await spoil(site, id);
+  const { counts, problems } = await undo(site, stateFile);
+  expect(problems).toEqual([]);
+  expect(counts.references.migrated).toBe(1);
+  expect(rowText(site, row)).toBe(referenceText('dbfiles', id));
+  expect(await readBlob(site, 'dbfiles', id)).toBe('first!');
+});
+
+test('a blob that is nowhere any more is missing, and its reference stays', async () => {
+  const { site, id, row, stateFile } = await movedSite();
+  await deleteBlob(site, 'localfs', id);
+  await deleteBlob(site, 'dbfiles', id);
+  const { counts, problems } = await undo(site, stateFile);
+  expect(problems).toMatchObject([{ kind: 'missing-blob' }]);
+  expect(counts.references).toMatchObject({ migrated: 0, missing: 1 });
+  expect(rowText(site, row)).toBe(referenceText('localfs', id));
+});
+
+test('a reference that the application changed since is left alone, and named', async () => {
+  const { site, id, row, stateFile } = await movedSite();
+  const edited = referenceText('localfs', id, { title: 'new' });
+  query(site, 'UPDATE files SET data = ? WHERE id = ?', edited, row);
+  const { counts, problems } = await undo(site, stateFile);
+  expect(problems).toMatchObject([{ kind: 'reference-changed', reference: 'files.data id=1' }]);
+  expect(counts.references).toMatchObject({ migrated: 0, changed: 1 });
+  expect(rowText(site, row)).toBe(edited);
+});
+
+test('a reference to another file since is no business of it', async () => {
+  const { site, row, stateFile } = await movedSite();
+  const newer = referenceText('localfs', await addBlob(site, 'localfs', 'newer'));
+  query(site, 'UPDATE files SET data = ? WHERE id = ?', newer, row);
+  const { problems } = await undo(site, stateFile);
+  expect(problems).toEqual([]);
+  expect(rowText(site, row)).toBe(newer);
+});
+
+test('a reference that the application changes just then keeps what it wrote', async () => {
+  const { site, id, row, stateFile } = await movedSite();
+  const edited = referenceText('localfs', id, { title: 'new' });
+  const { problems } = await undo(site, stateFile, {
+    async prepare(manager) {
+      const [database] = await manager.referenceDatabases();
+      if (database === undefined) return;
+      const change = database.change.bind(database);
+      database.change = async (changes) => {
+        query(site, 'UPDATE files SET data = ? WHERE id = ?', edited, row);
+        return change(changes);
+      };
+    },
+  });
+  expect(problems).toMatchObject([{ kind: 'reference-changed' }]);
+  expect(rowText(site, row)).toBe(edited);
+});
+
+test('a blob that the application replaces just then arrives in the source', async () => {
+  const { site, id, row, stateFile } = await movedSite();
+  await replaceBlob(site, 'localfs', id, 'second');
+  let replaced = false;
+  const { problems } = await undo(site, stateFile, {
+    async prepare(manager) {
+      const [database] = await manager.referenceDatabases();
+      if (database === undefined) return;
+      const change = database.change.bind(database);
+      database.change = async (changes) => {
+        if (!replaced) await replaceBlob(site, 'localfs', id, 'third!');
+        replaced = true;
+        return change(changes);
+      };
+    },
+  });
+  expect(problems).toEqual([]);
+  expect(rowText(site, row)).toBe(referenceText('dbfiles', id));
+  expect(await readBlob(site, 'dbfiles', id)).toBe('third!');
+});
+
+test('turns back what --references moved, whatever columns are configured', async () => {
+  const site = makeSite('references = files.data\n');
+  query(site, 'CREATE TABLE drafts (id INTEGER PRIMARY KEY, data TEXT)');
+  const id = await addBlob(site, 'dbfiles', 'draft');
+  addRow(site, referenceText('dbfiles', id), 'drafts');
+  const { stateFile } = await migrate(site, { references: ['drafts.data'] });
+  expect((await undo(site, stateFile)).counts.references.migrated).toBe(1);
+  expect(query(site, 'SELECT data FROM drafts')).toEqual([{ data: referenceText('dbfiles', id) }]);
+});
+
+test('turns back what a killed run had done', async () => {
+  const site = makeSite();
+  const id = await addBlob(site, 'dbfiles', 'content');
+  const row = addRow(site, referenceText('dbfiles', id));
+  const { stateFile } = await migrate(site, {
+    async prepare(manager) {
+      const [database] = await manager.referenceDatabases();
+      if (database === undefined) return;
+      const change = database.change.bind(database);
+      database.change = async (changes) => {
+        await change(changes);
+        throw new Error('killed');
+      };
+    },
+  });
+  expect(rowText(site, row)).toBe(referenceText('localfs', id));
+  expect((await undo(site, stateFile)).counts.references.migrated).toBe(1);
+  expect(rowText(site, row)).toBe(referenceText('dbfiles', id));
+});
+
+test('old aliases come back too, and derived identifiers', async () => {
+  const site = makeSite('\n[depot:aliases]\nold = dbfiles\n');
+  const id = await addBlob(site, 'dbfiles', 'content', 'odd name');
+  const row = addRow(site, referenceText('old', id, { files: [`dbfiles/${id}`] }));
+  const { stateFile } = await migrate(site, { deleteSource: true });
+  expect(await identifiers(site, 'dbfiles')).toEqual([]);
+  await undo(site, stateFile);
+  expect(rowText(site, row)).toBe(referenceText('old', id, { files: [`dbfiles/${id}`] }));
+  expect(await readBlob(site, 'dbfiles', id)).toBe('content');
+});
+
+test('moving, turning back and moving again converges, whatever was replaced on the way', async () => {
+  const { site, id, row, stateFile } = await movedSite();
+  await replaceBlob(site, 'localfs', id, 'second');
+  await undo(site, stateFile);
+  await replaceBlob(site, 'dbfiles', id, 'third!');
+  const again = await migrate(site);
+  expect(again.problems).toEqual([]);
+  expect(rowText(site, row)).toBe(referenceText('localfs', id));
+  expect(await readBlob(site, 'localfs', id)).toBe('third!');
+  await undo(site, stateFile);
+  expect(await storagesNamed(site)).toEqual({ dbfiles: 1 });
+});
+
+test('a state file of no run, and of a database that is not configured, are refused', async () => {
+  const { site, stateFile } = await movedSite();
+  const none = path.join(site.directory, 'none.sqlite');
+  await expect(undo(site, none)).rejects.toMatchObject({ kind: 'not-found' });
+  renameSync(site.database, path.join(site.directory, 'moved.db'));
+  const other = `[app:site]\nsqlalchemy.url = sqlite:///%(here)s/moved.db`;
+  const ini = readFileSync(site.ini, 'utf8').replace(/\[app:site\]\n.*/, other);
+  writeFileSync(site.ini, ini);
+  await expect(undo(site, stateFile)).rejects.toMatchObject({
+    kind: 'not-found',
+    message: expect.stringContaining('site.db'),
+  });
+});
