@@ -3,6 +3,7 @@ import { DepotError } from '../errors.js';
 import { release, slices } from '../streams.js';
 import type { BlobColumns, BlobRow, BlobTable } from './database.js';
 import type { SqliteConnection } from './sqlite.js';
+import { groupCommit } from './sqlite-group-commit.js';
 
 /** SQLite's limit of a value in this build and in most, in bytes. */
 const largestBlob = 1_000_000_000;
@@ -22,6 +23,7 @@ const rowColumns = `id, file_id AS fileId, filename, content_type AS contentType
 /** Kotti's table `blobs` in SQLite, whose drivers give and take a blob only whole. */
 export function openBlobTable(connection: SqliteConnection): BlobTable {
   const { handle, run, statement } = connection;
+  const together = groupCommit(connection, 'store a blob');
   return {
     ping: () =>
       run('find the table blobs', () => void statement('SELECT id, data FROM blobs LIMIT 0').get()),
@@ -56,7 +58,7 @@ export function openBlobTable(connection: SqliteConnection): BlobTable {
       };
     },
     insert: (fileId, columns, source) =>
-      write(connection, source, {
+      write(connection, together, source, {
         sql: `INSERT INTO blobs (data, filename, content_type, last_modified, content_length, file_id)
               VALUES (?, ?, ?, ?, ?, ?)`,
         columns,
@@ -64,7 +66,7 @@ export function openBlobTable(connection: SqliteConnection): BlobTable {
         taken: false,
       }),
     update: (fileId, columns, source) =>
-      write(connection, source, {
+      write(connection, together, source, {
         sql: `UPDATE blobs SET data = ?, filename = ?, content_type = ?, last_modified = ?,
               content_length = ? WHERE file_id = ?`,
         columns,
@@ -72,10 +74,7 @@ export function openBlobTable(connection: SqliteConnection): BlobTable {
         taken: true,
       }),
     delete: (fileId) =>
-      run(
-        'delete a blob',
-        () => handle.prepare('DELETE FROM blobs WHERE file_id = ?').run(fileId).changes > 0,
-      ),
+      together(() => statement('DELETE FROM blobs WHERE file_id = ?').run(fileId).changes > 0),
   };
 }
 
@@ -95,35 +94,49 @@ interface Write {
   readonly taken: boolean;
 }
 
-/**
- * Checks and writes in one transaction, since nothing in the table keeps an identifier unique.
- * Binding copies the bytes: those of a large blob are given back before the statement runs, and
- * the copy dies with the connection, so that never more than two of them are in memory.
- */
+/** Checks and writes in one transaction, since nothing in the table keeps an identifier unique. */
 async function write(
   connection: SqliteConnection,
+  together: ReturnType<typeof groupCommit>,
   source: BlobSource,
   { sql, columns, fileId, taken }: Write,
 ): Promise<number | null> {
   const bytes = await gather(source);
   const { filename, contentType, lastModified } = columns;
   const values = [bytes, filename, contentType, lastModified, bytes.byteLength, fileId];
-  const own = bytes.byteLength >= large ? connection.reopen() : null;
-  try {
-    const handle = own ?? connection.handle;
-    const statement = own?.prepare(sql).bind(...values) ?? connection.statement(sql);
-    if (own !== null) release(bytes);
+  const row = (handle: Pick<SqliteConnection, 'statement'>, store: () => void): number | null => {
     const stored = handle
-      .prepare<[string], number>('SELECT length(data) FROM blobs WHERE file_id = ?')
+      .statement<[string], number | null>('SELECT length(data) FROM blobs WHERE file_id = ?')
       .pluck();
-    const transaction = handle.transaction(() => {
-      if ((stored.get(fileId) !== undefined) !== taken) return null;
-      statement.run(...(own === null ? values : []));
-      return stored.get(fileId) ?? null;
-    });
+    if ((stored.get(fileId) !== undefined) !== taken) return null;
+    store();
+    return stored.get(fileId) ?? null;
+  };
+  if (bytes.byteLength < large) {
+    return together(() => row(connection, () => void connection.statement(sql).run(...values)));
+  }
+  return writeLarge(connection, { sql, bytes, values }, row);
+}
+
+/**
+ * Binding copies the bytes: those of a large blob are given back before the statement runs, and
+ * the copy dies with a connection of its own, so that never more than two are in memory.
+ */
+async function writeLarge(
+  connection: SqliteConnection,
+  { sql, bytes, values }: { sql: string; bytes: Uint8Array; values: readonly unknown[] },
+  row: (handle: Pick<SqliteConnection, 'statement'>, store: () => void) => number | null,
+): Promise<number | null> {
+  const own = connection.reopen();
+  try {
+    const statement = own.prepare(sql).bind(...values);
+    release(bytes);
+    const transaction = own.transaction(() =>
+      row({ statement: (text) => own.prepare(text) }, () => void statement.run()),
+    );
     return await connection.run('store a blob', () => transaction.immediate());
   } finally {
-    own?.close();
+    own.close();
   }
 }
 

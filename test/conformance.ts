@@ -1,0 +1,24 @@
+import { describe } from 'vitest';
+import { concurrency } from './conformance/concurrency.js';
+import { failures } from './conformance/failures.js';
+import type { Harness } from './conformance/harness.js';
+import { identifiers } from './conformance/identifiers.js';
+import { listing } from './conformance/listing.js';
+import { metadata } from './conformance/metadata.js';
+import { reading } from './conformance/reading.js';
+import { writing } from './conformance/writing.js';
+
+export type { Harness, Opened } from './conformance/harness.js';
+
+/** The contract of a storage backend, as a suite that every backend passes. */
+export function conformance(name: string, harness: Harness): void {
+  describe(`${name} keeps the contract of a backend`, () => {
+    writing(harness);
+    reading(harness);
+    metadata(harness);
+    listing(harness);
+    identifiers(harness);
+    failures(harness);
+    concurrency(harness);
+  });
+}

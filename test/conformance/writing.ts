@@ -1,0 +1,134 @@
+import { describe, expect, test } from 'vitest';
+import {
+  chunksOf,
+  collected,
+  contentOf,
+  type Harness,
+  listed,
+  openStorage,
+  pattern,
+  sha256,
+} from './harness.js';
+
+async function* byteByByte(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (const byte of bytes) yield Uint8Array.of(byte);
+}
+
+/** One buffer filled again and again: who keeps a chunk instead of its bytes stores garbage. */
+async function* oneBuffer(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(size);
+  for (let start = 0; start < bytes.byteLength; start += size) {
+    const part = bytes.subarray(start, start + size);
+    buffer.set(part);
+    yield buffer.subarray(0, part.byteLength);
+  }
+  buffer.fill(0);
+}
+
+async function* inChunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < bytes.byteLength; start += size) {
+    yield Uint8Array.from(bytes.subarray(start, start + size));
+  }
+}
+
+export function writing(harness: Harness): void {
+  describe('writing', () => {
+    test('creates a blob under a new identifier, and another at the next call', async () => {
+      const { storage } = await openStorage(harness);
+      const first = await storage.create(chunksOf('one'));
+      const second = await storage.create(chunksOf('two'));
+      expect(first.id).not.toBe(second.id);
+      expect(first).toMatchObject({ length: 3, sha256: sha256(Buffer.from('one')) });
+      expect(await contentOf(storage, first.id)).toBe('one');
+      expect(await contentOf(storage, second.id)).toBe('two');
+    });
+
+    test('creates under a given identifier, once', async () => {
+      const { storage } = await openStorage(harness);
+      const id = storage.backend.newId();
+      await storage.create(chunksOf('old'), { id });
+      await expect(storage.create(chunksOf('new'), { id })).rejects.toMatchObject({
+        kind: 'refused',
+      });
+      expect(await contentOf(storage, id)).toBe('old');
+      expect(await listed(storage)).toEqual([id]);
+    });
+
+    test.each([
+      ['byte by byte', byteByByte(pattern(5000)), pattern(5000)],
+      ['from one buffer filled again', oneBuffer(pattern(3_000_000), 65_536), pattern(3_000_000)],
+      ['with empty chunks', chunksOf('', 'a', '', '', 'b', ''), Buffer.from('ab')],
+      ['without a chunk', chunksOf(), Buffer.alloc(0)],
+      ['with an empty chunk alone', chunksOf(''), Buffer.alloc(0)],
+    ])('takes a source of unknown length, %s', async (_name, source, expected) => {
+      const { storage } = await openStorage(harness);
+      const { id, length } = await storage.create(source);
+      expect(length).toBe(expected.byteLength);
+      const { info, chunks } = await storage.read(id);
+      expect(info.contentLength).toBe(expected.byteLength);
+      expect((await collected(chunks)).equals(expected)).toBe(true);
+    });
+
+    test('takes 50 MB, of known and of unknown length', async () => {
+      const { storage } = await openStorage(harness);
+      const bytes = pattern(50_000_000);
+      const known = await storage.create(inChunks(bytes, 300_000), { length: bytes.byteLength });
+      const unknown = await storage.create(inChunks(bytes, 1_000_000));
+      for (const { id } of [known, unknown]) {
+        expect(await storage.hash(id)).toMatchObject({
+          sha256: sha256(bytes),
+          info: { contentLength: bytes.byteLength },
+        });
+      }
+    });
+
+    test('replaces the content and keeps the identifier', async () => {
+      const { storage } = await openStorage(harness);
+      const { id } = await storage.create(chunksOf('old content'));
+      await storage.replace(id, chunksOf('new'));
+      expect(await contentOf(storage, id)).toBe('new');
+      expect(await storage.info(id)).toMatchObject({ id, contentLength: 3 });
+      expect(await listed(storage)).toEqual([id]);
+    });
+
+    test('changes the version with every replace, and with nothing else', async () => {
+      const { storage } = await openStorage(harness);
+      const { id } = await storage.create(chunksOf('same'), { filename: 'a.txt' });
+      const { version } = await storage.info(id);
+      expect((await storage.info(id)).version).toBe(version);
+      expect((await storage.hash(id)).info.version).toBe(version);
+      await storage.replace(id, chunksOf('size'));
+      expect((await storage.info(id)).version).not.toBe(version);
+    });
+
+    test('deletes a blob, and no other', async () => {
+      const { storage } = await openStorage(harness);
+      const [kept, gone] = [
+        await storage.create(chunksOf('a')),
+        await storage.create(chunksOf('b')),
+      ];
+      await storage.delete(gone.id);
+      expect(await storage.find(gone.id)).toBeNull();
+      expect(await listed(storage)).toEqual([kept.id]);
+      await storage.create(chunksOf('again'), { id: gone.id });
+      expect(await contentOf(storage, gone.id)).toBe('again');
+    });
+
+    test('is seen by whoever opens the storage anew', async (context) => {
+      const { storage, opened } = await openStorage(harness);
+      const { id } = await storage.create(chunksOf('kept'), { filename: 'kept.txt' });
+      const other = await opened.reopen();
+      if (other === null) return context.skip('nobody else can open this kind of storage');
+      expect(await other.info(id)).toEqual(await storage.info(id));
+      expect((await collected((await other.read(id)).chunks)).toString()).toBe('kept');
+      expect((await other.place()).identity).toBe((await storage.place()).identity);
+      await other.close();
+    });
+
+    test('is another place than any other storage', async () => {
+      const { storage } = await openStorage(harness);
+      const { storage: other } = await openStorage(harness);
+      expect((await storage.place()).identity).not.toBe((await other.place()).identity);
+    });
+  });
+}
