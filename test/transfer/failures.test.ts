@@ -1,0 +1,288 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import { expect, onTestFinished, type TestContext, test } from 'vitest';
+import { runMigrationProcess } from './processes.js';
+import { resolveReferences, storagesNamed } from './resolved.js';
+import {
+  addBlob,
+  addRow,
+  identifiers,
+  makeSite,
+  migrate,
+  query,
+  referenceText,
+  rowText,
+  type Site,
+} from './site.js';
+
+/** Mounts a small file system, which can be told to grow; skips the test where that is not allowed. */
+function mountSmall(context: TestContext, directory: string, size: string): (size: string) => void {
+  const mount = (options: string): number | null =>
+    spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory]).status;
+  if (mount(`size=${size}`) !== 0) context.skip('file systems cannot be mounted here');
+  onTestFinished(() => void spawnSync('umount', ['-l', directory]));
+  return (grown) => expect(mount(`remount,size=${grown}`)).toBe(0);
+}
+
+/** References to ten blobs of 300 kB in a storage. */
+async function fill(site: Site, storage: string): Promise<void> {
+  for (let row = 0; row < 10; row += 1) {
+    const id = await addBlob(site, storage, Buffer.alloc(300_000, row));
+    addRow(site, referenceText(storage, id));
+  }
+}
+
+test('a full disk under a local target stops the run, and a run with more room goes on', async (context) => {
+  const site = makeSite();
+  const grow = mountSmall(context, path.join(site.directory, 'blobs'), '1m');
+  await fill(site, 'dbfiles');
+  const before = await resolveReferences(site);
+  const { code, stderr, summary } = await runMigrationProcess(site, ['--concurrency', '2']);
+  expect(code).toBe(1);
+  expect(stderr).toContain('no space left on the disk');
+  expect(stderr.trim().split('\n')).toHaveLength(2);
+  expect(summary?.references.migrated).toBe((await storagesNamed(site)).localfs ?? 0);
+  expect(await resolveReferences(site)).toEqual(before);
+  const half = await migrate(site, { deleteSource: true });
+  expect(half.error).toMatchObject({ kind: 'failed' });
+  expect(await resolveReferences(site)).toEqual(before);
+  grow('16m');
+  expect((await migrate(site, { deleteSource: true })).problems).toEqual([]);
+  expect(await resolveReferences(site)).toEqual(before);
+  expect(await identifiers(site, 'dbfiles')).toEqual([]);
+});
+
+test('a full disk under the database stops the run, and a run with more room goes on', async (context) => {
+  const site = makeSite();
+  const disk = path.join(site.directory, 'disk');
+  mkdirSync(disk);
+  const grow = mountSmall(context, disk, '1m');
+  cpSync(site.database, path.join(disk, 'site.db'));
+  rmSync(site.database);
+  symlinkSync(path.join(disk, 'site.db'), site.database);
+  await fill(site, 'localfs');
+  const before = await resolveReferences(site);
+  const stopped = await migrate(site, { from: 'localfs', to: 'dbfiles' });
+  expect(stopped.error).toMatchObject({
+    kind: 'failed',
+    message: expect.stringContaining('space'),
+  });
+  expect(await resolveReferences(site)).toEqual(before);
+  grow('16m');
+  const again = await migrate(site, { from: 'localfs', to: 'dbfiles', deleteSource: true });
+  expect([again.error, again.problems]).toEqual([null, []]);
+  expect(await resolveReferences(site)).toEqual(before);
+  expect(await identifiers(site, 'localfs')).toEqual([]);
+});
+
+test('a full disk under the state file changes no reference', async (context) => {
+  const site = makeSite();
+  const disk = path.join(site.directory, 'disk');
+  mkdirSync(disk);
+  mountSmall(context, disk, '256k');
+  await fill(site, 'dbfiles');
+  query(site, `UPDATE files SET data = replace(data, '}', ', "note": "${'x'.repeat(3000)}"}')`);
+  const before = await resolveReferences(site);
+  const { error } = await migrate(site, { stateFile: path.join(disk, 'state.sqlite') });
+  expect(error).not.toBeNull();
+  expect(await storagesNamed(site)).toEqual({ dbfiles: 10 });
+  expect(await resolveReferences(site)).toEqual(before);
+  expect((await migrate(site)).counts.references.migrated).toBe(10);
+});
+
+test('a target directory that is gone is named before anything is done', async () => {
+  const site = makeSite();
+  const id = await addBlob(site, 'dbfiles', 'content');
+  const row = addRow(site, referenceText('dbfiles', id));
+  rmSync(path.join(site.directory, 'blobs'), { recursive: true });
+  await expect(migrate(site)).rejects.toMatchObject({
+    kind: 'unreachable',
+    message: expect.stringContaining('blobs'),
+  });
+  expect(rowText(site, row)).toBe(referenceText('dbfiles', id));
+});
+
+test('a target that cannot be written stops the run', async (context) => {
+  if (process.getuid?.() === 0) context.skip('root may write anywhere');
+  const site = makeSite();
+  const row = addRow(site, referenceText('dbfiles', await addBlob(site, 'dbfiles', 'content')));
+  const text = rowText(site, row);
+  chmodSync(path.join(site.directory, 'blobs'), 0o555);
+  const { error } = await migrate(site);
+  chmodSync(path.join(site.directory, 'blobs'), 0o755);
+  expect(error).toMatchObject({ kind: 'unreachable' });
+  expect(rowText(site, row)).toBe(text);
+});
+
+test('a target that becomes read-only stops the run, root or not', async (context) => {
+  const site = makeSite();
+  const directory = path.join(site.directory, 'blobs');
+  mountSmall(context, directory, '16m');
+  await fill(site, 'dbfiles');
+  spawnSync('mount', ['-o', 'remount,ro', directory]);
+  const { error, counts } = await migrate(site);
+  expect(error).toMatchObject({
+    kind: 'unreachable',
+    message: expect.stringContaining('read-only'),
+  });
+  expect(counts.references).toMatchObject({ migrated: 0, failed: 0 });
+  expect(await storagesNamed(site)).toEqual({ dbfiles: 10 });
+});
+
+const spoilers: [string, (directory: string) => void, string][] = [
+  ['without its file', (directory) => rmSync(path.join(directory, 'file')), 'damaged-blob'],
+  [
+    'whose file is a directory',
+    (directory) => {
+      rmSync(path.join(directory, 'file'));
+      mkdirSync(path.join(directory, 'file'));
+    },
+    'copy-failed',
+  ],
+  [
+    'whose file is a link to itself',
+    (directory) => {
+      rmSync(path.join(directory, 'file'));
+      symlinkSync('file', path.join(directory, 'file'));
+    },
+    'copy-failed',
+  ],
+];
+
+test.for(spoilers)('a source blob %s is that blob’s problem alone', async ([, spoil, kind]) => {
+  const site = makeSite();
+  const [bad, good] = [
+    await addBlob(site, 'localfs', 'bad'),
+    await addBlob(site, 'localfs', 'good'),
+  ];
+  const rows = [bad, good].map((id) => addRow(site, referenceText('localfs', id)));
+  spoil(path.join(site.directory, 'blobs', bad));
+  const options = { from: 'localfs', to: 'archive' };
+  for (const extra of [{ dryRun: true }, {}, {}]) {
+    const { counts, problems, error } = await migrate(site, { ...options, ...extra });
+    expect(error).toBeNull();
+    expect(problems).toMatchObject([{ kind, path: `localfs/${bad}` }]);
+    expect(counts.blobs.failed).toBe(1);
+  }
+  expect(rows.map((row) => rowText(site, row))).toEqual([
+    referenceText('localfs', bad),
+    referenceText('archive', good),
+  ]);
+  expect(await identifiers(site, 'archive')).toEqual([good]);
+});
+
+test('a short blob, a row of two blobs and a blob without data are never copied', async () => {
+  const site = makeSite();
+  const [short, twice, empty] = [
+    await addBlob(site, 'dbfiles', 'short'),
+    await addBlob(site, 'dbfiles', 'twice'),
+    await addBlob(site, 'dbfiles', 'none'),
+  ];
+  query(site, 'UPDATE blobs SET content_length = 6 WHERE file_id = ?', short);
+  query(
+    site,
+    'INSERT INTO blobs (file_id, data) SELECT file_id, data FROM blobs WHERE file_id = ?',
+    twice,
+  );
+  query(site, 'UPDATE blobs SET data = NULL WHERE file_id = ?', empty);
+  for (const id of [short, twice, empty]) addRow(site, referenceText('dbfiles', id));
+  const { counts, problems } = await migrate(site, { deleteSource: true });
+  expect(problems.map(({ kind }) => kind)).toEqual(Array(3).fill('damaged-blob'));
+  expect(counts.references).toMatchObject({ migrated: 0, failed: 3 });
+  expect(await identifiers(site, 'localfs')).toEqual([]);
+  expect(await storagesNamed(site)).toEqual({ dbfiles: 3 });
+});
+
+test('a reference that is cut off is named and counted, others go on', async () => {
+  const site = makeSite();
+  const id = await addBlob(site, 'dbfiles', 'content');
+  const whole = referenceText('dbfiles', id);
+  addRow(site, whole.slice(0, -20));
+  const row = addRow(site, whole);
+  const { counts, problems } = await migrate(site);
+  expect(problems).toMatchObject([{ kind: 'broken-reference', reference: 'files.data id=1' }]);
+  expect(counts.references).toEqual({ scanned: 2, migrated: 1, missing: 0, changed: 0, failed: 1 });
+  expect(rowText(site, row)).toBe(referenceText('localfs', id));
+});
+
+test('a copy that does not read back as written is not used', async () => {
+  const site = makeSite();
+  const id = await addBlob(site, 'dbfiles', 'content');
+  addRow(site, referenceText('dbfiles', id));
+  const { counts, problems } = await migrate(site, {
+    verifyFull: true,
+    async prepare(manager) {
+      const { backend } = await manager.storage('localfs');
+      const read = backend.read.bind(backend);
+      backend.read = async (...all) => {
+        const content = await read(...all);
+        return { ...content, chunks: flipped(content.chunks) };
+      };
+    },
+  });
+  expect(problems).toMatchObject([{ kind: 'damaged-blob' }]);
+  expect(counts.references).toMatchObject({ migrated: 0, failed: 1 });
+  expect(await storagesNamed(site)).toEqual({ dbfiles: 1 });
+});
+
+async function* flipped(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) yield chunk.map((byte) => byte ^ 1);
+}
+
+test('the state file says what was done', async () => {
+  const site = makeSite();
+  const id = await addBlob(site, 'dbfiles', 'content');
+  const row = addRow(site, referenceText('dbfiles', id));
+  const stateFile = path.join(site.directory, 'elsewhere', 'run.sqlite');
+  await migrate(site, { stateFile });
+  const state = { ...site, database: stateFile };
+  expect(query(state, 'SELECT run, source, target FROM runs')).toEqual([
+    { run: 1, source: 'dbfiles', target: 'localfs' },
+  ]);
+  expect(query(state, 'SELECT source, target, sha256, length, run FROM copies')).toEqual([
+    {
+      source: `dbfiles/${id}`,
+      target: `localfs/${id}`,
+      sha256: 'ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73',
+      length: 7,
+      run: 1,
+    },
+  ]);
+  expect(query(state, 'SELECT "column", "row", before, after, done, run FROM changes')).toEqual([
+    {
+      column: 'files.data',
+      row: `files.data id=${row}`,
+      before: referenceText('dbfiles', id),
+      after: referenceText('localfs', id),
+      done: 1,
+      run: 1,
+    },
+  ]);
+  const text = readFileSync(stateFile);
+  await expect(migrate(site, { from: 'localfs', to: 'archive', stateFile })).rejects.toMatchObject({
+    kind: 'refused',
+  });
+  expect(readFileSync(stateFile).equals(text)).toBe(true);
+});
+
+test('a row that the database refuses to change stops the run, and --where goes around it', async () => {
+  const site = makeSite();
+  query(
+    site,
+    `CREATE TRIGGER guard BEFORE UPDATE ON files WHEN old.id = 2
+     BEGIN SELECT RAISE(ABORT, 'contract 2 is sealed'); END`,
+  );
+  const ids = await Promise.all(
+    ['a', 'b', 'c'].map((content) => addBlob(site, 'dbfiles', content)),
+  );
+  for (const id of ids) addRow(site, referenceText('dbfiles', id));
+  const { counts, error } = await migrate(site, { deleteSource: true });
+  expect(error).toMatchObject({ message: expect.stringContaining('contract 2 is sealed') });
+  expect(counts.references.migrated).toBe(0);
+  expect(counts.blobs.deleted).toBe(0);
+  const others = await migrate(site, { where: 'id <> 2', deleteSource: true });
+  expect(others.error).toBeNull();
+  expect(others.counts.references.migrated).toBe(2);
+  expect(await identifiers(site, 'dbfiles')).toEqual([ids[1]]);
+});
