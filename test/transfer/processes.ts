@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url';
 import type { Counts, Problem } from '../../src/transfer/report.js';
 import type { Site } from './site.js';
 
-const executable = fileURLToPath(new URL('../../bin/depot.js', import.meta.url));
 const built = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** How a process of `depot` ended. */
@@ -24,8 +23,15 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
-/** Starts the built `depot migrate-storage` on a site, from `dbfiles` to `localfs` unless told. */
-export function startMigration(site: Site, args: readonly string[] = []): Running {
+/**
+ * Starts the built `depot migrate-storage` on a site, from `dbfiles` to `localfs` unless told.
+ * `program` is the path of its executable from here.
+ */
+export function startMigration(
+  site: Site,
+  args: readonly string[] = [],
+  program = '../../bin/depot.js',
+): Running {
   if (!existsSync(built)) throw new Error('not built yet: npm run build');
   const way =
     args.includes('--from') || args.includes('--undo')
@@ -33,7 +39,15 @@ export function startMigration(site: Site, args: readonly string[] = []): Runnin
       : ['--from', 'dbfiles', '--to', 'localfs'];
   const child = spawn(
     process.execPath,
-    [executable, '-c', site.ini, '--json', 'migrate-storage', ...way, ...args],
+    [
+      fileURLToPath(new URL(program, import.meta.url)),
+      '-c',
+      site.ini,
+      '--json',
+      'migrate-storage',
+      ...way,
+      ...args,
+    ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   return { child, ended: endOf(child) };
