@@ -33,8 +33,8 @@ const schema = `
     mention TEXT, sourceVersion TEXT, targetVersion TEXT);
   CREATE INDEX blobs_by_key ON blobs (key);
   CREATE INDEX blobs_by_target ON blobs (targetId);
-  -- In lower case: what is looked for in every text.
-  CREATE TABLE odd (id TEXT PRIMARY KEY, lower TEXT NOT NULL);`;
+  -- In upper case, which is one for ς and σ, ß and ss: what is looked for in every text.
+  CREATE TABLE odd (id TEXT PRIMARY KEY, upper TEXT NOT NULL);`;
 
 interface BlobRow {
   readonly id: string;
@@ -57,7 +57,7 @@ export function openFindings(): Findings {
   );
   const markKey = handle.prepare('UPDATE blobs SET mention = ? WHERE key = ? AND mention IS NULL');
   const markOdd = handle.prepare(`UPDATE blobs SET mention = ? WHERE mention IS NULL
-    AND id IN (SELECT id FROM odd WHERE instr(?, id) > 0 OR instr(?, lower) > 0)`);
+    AND id IN (SELECT id FROM odd WHERE instr(?, id) > 0 OR instr(?, upper) > 0)`);
   const selectMoved = handle.prepare<[string], BlobRow>(
     'SELECT * FROM blobs WHERE moved = 1 AND id > ? ORDER BY id LIMIT 1',
   );
@@ -67,14 +67,14 @@ export function openFindings(): Findings {
       insert.run(id, targetId, mentionKey(id));
       if (!isOdd(id)) return;
       odd = true;
-      insertOdd.run(id, id.toLowerCase());
+      insertOdd.run(id, id.toUpperCase());
     },
     record: (action) => handle.transaction(action)(),
     moved: (targetId) => void markMoved.run(targetId),
     mentioned(text, where) {
       for (const reading of readings(text)) {
         for (const key of mentionKeys(reading)) markKey.run(where, key);
-        if (odd) markOdd.run(where, reading, reading.toLowerCase());
+        if (odd) markOdd.run(where, reading, reading.toUpperCase());
       }
     },
     equal: (id, ...versions) => void markEqual.run(...versions, id),

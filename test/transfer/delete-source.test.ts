@@ -123,6 +123,7 @@ test('a mention whose first digits look like an encoded hyphen protects', async 
 const oddSpellings: [string, string, string][] = [
   ['as it is', 'Report', 'dbfiles/Report'],
   ['in another case', 'Report', '/depot/dbfiles/REPORT'],
+  ['in capitals', 'Größe ΟΔΟΣ', 'GRÖSSE ΟΔΟΣ'],
   ['quoted by Python', 'plan (1).pdf', '/depot/dbfiles/plan%20%281%29.pdf'],
   ['quoted by a browser', 'plan (1).pdf', '/depot/dbfiles/plan%20(1).pdf'],
   ['in HTML', 'a&"b"', '<a href="/depot/dbfiles/a&amp;&quot;b&quot;">'],
