@@ -1,3 +1,5 @@
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
 import Database from 'better-sqlite3';
 import { DepotError } from './errors.js';
 import { errorCode, fileError } from './files.js';
@@ -44,9 +46,17 @@ function openLockFile(file: string): Database.Database {
   try {
     return new Database(file, { timeout: 0 });
   } catch (error) {
-    throw new DepotError('unreachable', `cannot open the lock file ${file}: permission denied?`, {
-      cause: error,
-    });
+    throw fileError(whyNot(path.dirname(file)) ?? error, `cannot open the lock file ${file}`);
+  }
+}
+
+/** Why no file can be written in a directory, which the driver does not say. */
+function whyNot(directory: string): unknown {
+  try {
+    accessSync(directory, constants.W_OK | constants.X_OK);
+    return null;
+  } catch (error) {
+    return error;
   }
 }
 

@@ -63,23 +63,26 @@ async function openOnce(directory: string, id: string): Promise<OpenBlob | null>
   const metadata = await readVersioned(metadataFile);
   if (metadata === null) return missingOrMoved(directory, parts);
   const handle = await open(path.join(directory, parts.file), 'r').catch(nullIfMissing);
-  const after = await fingerprint(metadataFile);
-  const settled = await findParts(directory);
-  const moved =
-    metadata.version !== after ||
-    parts.metadata !== settled.metadata ||
-    parts.file !== settled.file;
-  if (moved || handle === null) {
-    await handle?.close();
-    if (moved) return null;
-    throw new DepotError('damaged', `damaged blob in ${directory}: ${parts.file} is missing`);
-  }
   try {
+    if (await hasMoved(directory, parts, metadata.version)) {
+      await handle?.close();
+      return null;
+    }
+    if (handle === null) {
+      throw new DepotError('damaged', `damaged blob in ${directory}: ${parts.file} is missing`);
+    }
     return { info: await infoOf(id, handle, metadata, metadataFile), handle };
   } catch (error) {
-    await handle.close();
+    await handle?.close();
     throw error;
   }
+}
+
+/** Looks at the metadata last, since a replace puts its own in place as its last step. */
+async function hasMoved(directory: string, parts: Parts, version: string): Promise<boolean> {
+  const { metadata, file } = await findParts(directory);
+  if (metadata !== parts.metadata || file !== parts.file) return true;
+  return (await fingerprint(path.join(directory, metadata))) !== version;
 }
 
 async function missingOrMoved(directory: string, parts: Parts): Promise<null> {

@@ -79,16 +79,31 @@ async function publish(staged: string, directory: string): Promise<void> {
 }
 
 /** A directory without metadata is a creation that broke off: its parts are put in, metadata last. */
-async function finishUnfinished(staged: string, directory: string): Promise<void> {
-  const names = await readdir(directory);
-  const taken = names.some((name) => name === metadataName || name.startsWith(decidedReplace));
-  if (taken) throw takenError(directory);
-  await rename(path.join(staged, fileName), path.join(directory, fileName));
-  // Unlike rename, link does not overwrite what somebody else finished meanwhile.
-  await link(path.join(staged, metadataName), path.join(directory, metadataName)).catch((error) => {
-    throw errorCode(error) === 'EEXIST' ? takenError(directory) : error;
+function finishUnfinished(staged: string, directory: string): Promise<void> {
+  return locked(directory, async () => {
+    const names = await readdir(directory);
+    const taken = names.some((name) => name === metadataName || name.startsWith(decidedReplace));
+    if (taken) throw takenError(directory);
+    await rename(path.join(staged, fileName), path.join(directory, fileName));
+    // Unlike rename, link does not overwrite what Python, which knows no lock, finished meanwhile.
+    await link(path.join(staged, metadataName), path.join(directory, metadataName)).catch(
+      (error) => {
+        throw errorCode(error) === 'EEXIST' ? takenError(directory) : error;
+      },
+    );
+    await syncDirectory(directory);
   });
-  await syncDirectory(directory);
+}
+
+/** One process at a time decides what a blob's directory holds. */
+async function locked(directory: string, action: () => Promise<void>): Promise<void> {
+  const { waitForLock } = await import('../lock.js');
+  const lock = await waitForLock(path.join(directory, lockName));
+  try {
+    await action();
+  } finally {
+    lock.release();
+  }
 }
 
 function takenError(directory: string): DepotError {
@@ -102,36 +117,40 @@ export async function replaceEntry(
   metadata: BlobMetadata,
 ): Promise<number> {
   const token = randomUUID();
-  const newFile = path.join(directory, stagedFile + token);
-  const newMetadata = path.join(directory, stagedMetadata + token);
   try {
-    const length = await writeDurably(newFile, source.chunks);
-    await writeDurably(newMetadata, [encode(formatMetadata(metadata, length))]);
+    const length = await writeDurably(path.join(directory, stagedFile + token), source.chunks);
+    const text = encode(formatMetadata(metadata, length));
+    await writeDurably(path.join(directory, stagedMetadata + token), [text]);
     await syncDirectory(directory);
-    await commit(directory, token);
+    await locked(directory, async () => {
+      await finishReplaces(directory);
+      await decide(directory, token);
+      await finishReplaces(directory);
+    });
     return length;
   } catch (error) {
-    await rm(newFile, { force: true });
-    await rm(newMetadata, { force: true });
+    await discard(directory, token);
     throw error;
   }
 }
 
-async function commit(directory: string, token: string): Promise<void> {
-  const { waitForLock } = await import('../lock.js');
-  const lock = await waitForLock(path.join(directory, lockName));
-  try {
-    await finishReplaces(directory);
-    await stat(path.join(directory, metadataName));
-    await rename(
-      path.join(directory, stagedMetadata + token),
-      path.join(directory, decidedReplace + token),
-    );
-    await syncDirectory(directory);
-    await finishReplaces(directory);
-  } finally {
-    lock.release();
-  }
+/** Makes what was staged the blob, unless that was deleted meanwhile, or created anew since. */
+async function decide(directory: string, token: string): Promise<void> {
+  await stat(path.join(directory, metadataName));
+  await stat(path.join(directory, stagedFile + token));
+  await rename(
+    path.join(directory, stagedMetadata + token),
+    path.join(directory, decidedReplace + token),
+  );
+  await syncDirectory(directory);
+}
+
+/** Removes what was staged, unless it was decided: then it is the blob, whatever failed since. */
+async function discard(directory: string, token: string): Promise<void> {
+  const names = await readdir(directory).catch((): string[] => []);
+  if (names.includes(decidedReplace + token)) return;
+  await rm(path.join(directory, stagedFile + token), { force: true });
+  await rm(path.join(directory, stagedMetadata + token), { force: true });
 }
 
 /** Completes what was decided, by this process or by one that was killed since. */
