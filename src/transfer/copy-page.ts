@@ -101,43 +101,50 @@ function record(id: string, copy: Copied, { source, target, state }: MigrateCont
 /**
  * Copies those blobs again that the application has replaced since they were copied. Its writes
  * go to the target only from the moment that the reference has changed; equal text in the
- * reference did not prove equal content.
+ * reference did not prove equal content. Returns false where a later run has to look again.
  */
 export async function copyReplaced(
   ids: ReadonlySet<string>,
   context: MigrateContext,
-): Promise<void> {
-  const { source, target, state, observer, counts, copyOptions, samePlace } = context;
-  if (samePlace) return;
+): Promise<boolean> {
+  const { target, observer, counts, samePlace } = context;
+  if (samePlace) return true;
+  let settled = true;
   for (const id of ids) {
-    const known = state.copyOf(source.path(id));
-    const now = await source.find(id);
-    if (now === null || known === null || now.version === known.version) continue;
-    const options = { ...copyOptions, signal: new AbortController().signal };
-    const isOurs = (sha256: string): boolean => known.sha256 === sha256;
-    const targetId = target.idFor(id);
-    const outcome = await copyBlob({ id, targetId, isOurs }, options);
-    if (!('kind' in outcome)) {
-      record(id, outcome, context);
-      continue;
-    }
-    counts.blobs.failed += 1;
-    observer.problem({
-      kind: outcome.kind,
-      reference: null,
-      path: target.path(targetId),
-      message: `replaced while it was moved: ${outcome.message}`,
+    const outcome = await copyAgain(id, context).catch((error: unknown) => {
+      if (stopsTheRun(error)) throw error;
+      return failure(error);
     });
+    if (outcome === null || !('kind' in outcome)) continue;
+    // Where the target has newer content of its own, both stay, and that is for people to decide.
+    settled &&= outcome.kind === 'target-differs';
+    counts.blobs.failed += 1;
+    const message = `replaced while it was moved: ${outcome.message}`;
+    const path = target.path(target.idFor(id));
+    observer.problem({ kind: outcome.kind, reference: null, path, message });
   }
+  return settled;
+}
+
+/** Null where the source still has what was copied, or has the blob no more. */
+async function copyAgain(id: string, context: MigrateContext): Promise<Copied | NotCopied | null> {
+  const { source, target, state, copyOptions } = context;
+  const known = state.copyOf(source.path(id));
+  const now = await source.find(id);
+  if (now === null || known === null || now.version === known.version) return null;
+  const isOurs = (sha256: string): boolean => known.sha256 === sha256;
+  const options = { ...copyOptions, signal: new AbortController().signal };
+  const outcome = await copyBlob({ id, targetId: target.idFor(id), isOurs }, options);
+  if (!('kind' in outcome)) record(id, outcome, context);
+  return outcome;
 }
 
 /** Does the above for references that an earlier run may have changed just before it was killed. */
 export async function resumeCopies(context: MigrateContext): Promise<void> {
   const { state, relocation } = context;
-  for (const text of state.unfinished()) {
-    const references = parseReferenceText(text)?.references ?? [];
+  for (const { change, before } of state.unfinished()) {
+    const references = parseReferenceText(before)?.references ?? [];
     const ids = references.flatMap((one) => [...sourceIds(one, relocation.sources)]);
-    await copyReplaced(new Set(ids), context);
+    if (await copyReplaced(new Set(ids), context)) state.closeUnfinished(change);
   }
-  state.closeUnfinished();
 }

@@ -151,8 +151,8 @@ async function changeReferences(
   );
   const done = changes.filter((_, index) => made[index]);
   moved(done);
-  await copyReplaced(new Set(done.flatMap(({ ids }) => [...ids])), context);
-  state.recordDone(records, made);
+  const settled = await copyReplaced(new Set(done.flatMap(({ ids }) => [...ids])), context);
+  if (settled) state.recordDone(records, made);
   return changes.filter((_, index) => !made[index]);
 }
 

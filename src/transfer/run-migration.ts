@@ -11,7 +11,8 @@ import type { CopyOptions } from './copy-blob.js';
 import { deleteSource } from './delete-source.js';
 import { migrate, overlaps } from './migrate.js';
 import { type Counts, newCounts, type Observer } from './report.js';
-import { openState, type State, storagesOf } from './state.js';
+import { openState, type State } from './state.js';
+import { storagesOf } from './state-file.js';
 import { undo } from './undo.js';
 
 /** Bytes of blobs held whole in memory at once; a larger one goes alone. */

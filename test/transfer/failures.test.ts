@@ -85,7 +85,7 @@ test('a full disk under the state file changes no reference', async (context) =>
   query(site, `UPDATE files SET data = replace(data, '}', ', "note": "${'x'.repeat(3000)}"}')`);
   const before = await resolveReferences(site);
   const { error } = await migrate(site, { stateFile: path.join(disk, 'state.sqlite') });
-  expect(error).not.toBeNull();
+  expect(error).toMatchObject({ message: expect.stringContaining('state.sqlite') });
   expect(await storagesNamed(site)).toEqual({ dbfiles: 10 });
   expect(await resolveReferences(site)).toEqual(before);
   expect((await migrate(site)).counts.references.migrated).toBe(10);

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect, test } from 'vitest';
 import type { TextChange } from '../../src/databases/database.js';
 import type { Manager } from '../../src/manager.js';
@@ -86,6 +88,27 @@ test('… also where the run was killed just then and another one goes on', asyn
   const again = await migrate(site);
   expect(again.problems).toEqual([]);
   expect(await readBlob(site, 'localfs', id)).toBe('third');
+});
+
+test('… also where the site was just writing it: a further run looks again', async () => {
+  const site = makeSite();
+  const id = await addBlob(site, 'localfs', 'first!');
+  addRow(site, referenceText('localfs', id));
+  const metadata = path.join(site.directory, 'blobs', id, 'metadata.json');
+  const text = readFileSync(metadata);
+  const between = { from: 'localfs', to: 'archive' };
+  // Python empties the file before it writes it anew.
+  const before = once(() => writeFileSync(metadata, ''));
+  const first = await migrate(site, { ...between, ...aroundChange({ before }) });
+  expect(first.error).toBeNull();
+  expect(first.counts.references.migrated).toBe(1);
+  expect(first.problems).toMatchObject([{ kind: 'damaged-blob', path: `archive/${id}` }]);
+  writeFileSync(metadata, text);
+  await replaceBlob(site, 'localfs', id, 'second');
+  for (let run = 0; run < 2; run += 1) {
+    expect((await migrate(site, between)).problems).toEqual([]);
+    expect(await readBlob(site, 'archive', id)).toBe('second');
+  }
 });
 
 test('a blob replaced twice, in the source and then in the target, keeps what came last', async () => {

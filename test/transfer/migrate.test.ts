@@ -205,6 +205,13 @@ test('a text that the column cannot take is refused before anything is copied', 
   expect(query(site, 'SELECT data FROM tight')).toEqual([{ data: text }]);
 });
 
+test('a text that is longer than its column already, and gets no longer, is taken', async () => {
+  const site = makeSite();
+  query(site, 'CREATE TABLE tight (id INTEGER PRIMARY KEY, data VARCHAR(10))');
+  addRow(site, referenceText('dbfiles', await addBlob(site, 'dbfiles', 'content')), 'tight');
+  expect((await migrate(site)).counts.references).toMatchObject({ migrated: 1, failed: 0 });
+});
+
 test('another content under the identifier in the target is left alone', async () => {
   const site = makeSite();
   const id = await addBlob(site, 'dbfiles', 'ours');
