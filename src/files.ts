@@ -102,7 +102,13 @@ async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
 }
 
 /** The place of a file or directory, also of one that does not exist yet. */
-export async function placeOf(file: string): Promise<Place> {
+export function placeOf(file: string): Promise<Place> {
+  return findPlace(file).catch((error: unknown) => {
+    throw fileError(error, `cannot find the place of ${file}`);
+  });
+}
+
+async function findPlace(file: string): Promise<Place> {
   const missing: string[] = [];
   let existing = path.resolve(file);
   while (!(await exists(existing))) {

@@ -169,9 +169,12 @@ async function finishReplaces(directory: string): Promise<void> {
 
 /** Takes the whole directory out of the storage with one rename, then apart. */
 export async function deleteEntry(storagePath: string, directory: string): Promise<void> {
+  // The dot makes it fail for what is no directory.
+  await stat(`${directory}/.`);
   const trash = await makeStaged(storagePath);
   try {
-    await rename(directory, trash);
+    // Into it, not onto it: the blob may be a symbolic link to a directory elsewhere.
+    await rename(directory, path.join(trash, 'deleted'));
     await syncDirectory(storagePath);
   } finally {
     await rm(trash, { recursive: true, force: true });

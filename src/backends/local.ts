@@ -1,9 +1,9 @@
 import type { Dirent } from 'node:fs';
-import { access, constants, mkdir, opendir } from 'node:fs/promises';
+import { mkdir, opendir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { v1 as timeUuid } from 'uuid';
-import type { Backend, ByteRange } from '../backend.js';
-import { DepotError } from '../errors.js';
+import type { Backend, BlobSource, ByteRange } from '../backend.js';
+import { DepotError, messageOf } from '../errors.js';
 import { errorCode, fileError, placeOf } from '../files.js';
 import { acceptsUuid } from '../python/uuid.js';
 import { chunkSize } from '../streams.js';
@@ -13,6 +13,9 @@ import { createEntry, deleteEntry, removeStaging, replaceEntry } from './local-w
 
 /** Directory entries looked at together while listing. */
 const listBatch = 64;
+
+/** Bytes of a file's name that file systems take. */
+const nameLength = 255;
 
 /** Blobs as `depot.io.local.LocalFileStorage` keeps them: a directory each below `storagePath`. */
 export function openLocal(storagePath: string): Backend {
@@ -32,7 +35,7 @@ export function openLocal(storagePath: string): Backend {
       });
       return storagePath;
     },
-    acceptsId: acceptsUuid,
+    acceptsId: (id) => acceptsUuid(id) && Buffer.byteLength(id) <= nameLength,
     newId: () => timeUuid(),
     idFor: derivedUuid,
     publicUrl: () => null,
@@ -47,13 +50,16 @@ export function openLocal(storagePath: string): Backend {
     },
     create(id, source, metadata) {
       staged = true;
-      return createEntry(storagePath, directoryOf(id), source, metadata).catch((error: unknown) =>
-        explain(error, storagePath, id, 'store'),
-      );
+      return createEntry(
+        storagePath,
+        directoryOf(id),
+        own(source, `cannot store ${id}`),
+        metadata,
+      ).catch((error: unknown) => explain(error, storagePath, id, 'store'));
     },
     replace(id, source, metadata) {
-      return replaceEntry(directoryOf(id), source, metadata).catch((error: unknown) =>
-        explain(error, storagePath, id, 'replace'),
+      return replaceEntry(directoryOf(id), own(source, `cannot replace ${id}`), metadata).catch(
+        (error: unknown) => explain(error, storagePath, id, 'replace'),
       );
     },
     async delete(id) {
@@ -67,6 +73,19 @@ export function openLocal(storagePath: string): Backend {
       if (staged) await removeStaging(storagePath);
     },
   };
+}
+
+/** The source with errors of its own: an ENOENT among them is no missing blob of this storage. */
+function own({ chunks, length }: BlobSource, what: string): BlobSource {
+  async function* named(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* chunks;
+    } catch (error) {
+      if (error instanceof DepotError) throw error;
+      throw new DepotError('failed', `${what}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+  return { chunks: named(), length };
 }
 
 /** A missing blob, or why it cannot be had; a missing storage is not a missing blob. */
@@ -86,8 +105,9 @@ async function explain(
 
 async function ping(storagePath: string): Promise<void> {
   try {
-    // The dot makes it fail for what is no directory.
-    await access(`${storagePath}/.`, constants.R_OK | constants.X_OK);
+    await (await opendir(storagePath)).close();
+    // Fails without the right to look into it.
+    await stat(`${storagePath}/.`);
   } catch (error) {
     const failure = fileError(error, `cannot open the directory ${storagePath}`);
     throw new DepotError('unreachable', failure.message, {
@@ -143,9 +163,10 @@ async function complete(storagePath: string, batch: Dirent[]): Promise<string[]>
   return batch.map(({ name }) => name).filter((_, index) => found[index]);
 }
 
+/** False where there is none; what may not be looked at counts as a blob, so that somebody is told. */
 async function hasMetadata(directory: string): Promise<boolean> {
-  return access(path.join(directory, metadataName)).then(
+  return stat(path.join(directory, metadataName)).then(
     () => true,
-    () => false,
+    (error: unknown) => errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR',
   );
 }

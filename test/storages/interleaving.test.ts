@@ -196,7 +196,7 @@ function* orders(first: number, second: number): Generator<[number, number, numb
   }
 }
 
-test.each(scenarios)('$name never mix, in whatever order their calls come', async (scenario) => {
+test.concurrent.each(scenarios)('$name never mix, in whatever order their calls come', async (scenario) => {
   const endless = Number.POSITIVE_INFINITY;
   const [first = 0, second = 0] = await run(scenario, [endless, endless, 0]);
   for (const order of orders(first, second)) {
