@@ -1,24 +1,33 @@
 #!/usr/bin/env node
-// Plain JavaScript that an old Node understands: it must be able to say that it is too old.
+// Only syntax that an old Node understands: it must get as far as saying that it is too old.
 const oldest = 22;
 
 if (Number(process.versions.node.split('.')[0]) < oldest) {
   console.error(`depot: needs Node ${oldest} or newer: this is ${process.versions.node}`);
   process.exitCode = 2;
 } else {
-  await start();
+  start(process.argv.slice(2)).catch((error) => {
+    console.error(
+      process.env.DEPOT_DEBUG === '1' ? error : `depot: cannot start: ${error.message}`,
+    );
+    process.exitCode = 1;
+  });
 }
 
-async function start() {
+async function start(args) {
+  // Scripts ask for the version often: answered without loading the command line.
+  if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
+    const { readVersion } = await import('../dist/cli/version.js');
+    process.stdout.write(`${readVersion()}\n`);
+    return;
+  }
   // Synchronizing many small files at once takes threads.
-  process.env.UV_THREADPOOL_SIZE ??= '16';
-  const [{ enableCompileCache }, v8] = await Promise.all([
-    import('node:module'),
-    import('node:v8'),
-  ]);
-  // Without it the young generation grows by a hundred megabytes that are soon garbage.
-  v8.setFlagsFromString('--semi-space-growth-factor=1');
-  enableCompileCache?.();
+  if (process.env.UV_THREADPOOL_SIZE === undefined) process.env.UV_THREADPOOL_SIZE = '16';
+  const { enableCompileCache } = await import('node:module');
+  if (enableCompileCache) enableCompileCache();
   const { main } = await import('../dist/cli/main.js');
-  process.exitCode = await main(process.argv.slice(2));
+  const code = await main(args);
+  // Output that nobody takes would keep an interrupted process alive.
+  if (code > 128) process.exit(code);
+  process.exitCode = code;
 }

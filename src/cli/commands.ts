@@ -1,29 +1,88 @@
 import type { Command } from 'commander';
-import { registerDelete } from './commands/delete.js';
-import { registerGet } from './commands/get.js';
-import { registerInfo } from './commands/info.js';
-import { registerInit } from './commands/init.js';
-import { registerList } from './commands/list.js';
-import { registerMigrate } from './commands/migrate-storage.js';
-import { registerPut } from './commands/put.js';
-import { registerReferences } from './commands/references.js';
-import { registerReplace } from './commands/replace.js';
-import { registerStorages } from './commands/storages.js';
 import type { Context } from './context.js';
+import { escapeControls } from './output.js';
 
-/** Adds every command; each makes its context when it runs. */
-export function registerCommands(program: Command, start: () => Context): void {
-  const all = [
-    registerInit,
-    registerPut,
-    registerGet,
-    registerList,
-    registerInfo,
-    registerReplace,
-    registerDelete,
-    registerStorages,
-    registerReferences,
-    registerMigrate,
-  ];
-  for (const register of all) register(program, start);
+interface CommandEntry {
+  /** Its name and alias. */
+  readonly names: readonly string[];
+  load(): Promise<(program: Command, start: () => Context) => void>;
+}
+
+/** Every command, in the order of the help. */
+const entries: readonly CommandEntry[] = [
+  {
+    names: ['init'],
+    load: async () => (await import('./commands/init.js')).registerInit,
+  },
+  {
+    names: ['put'],
+    load: async () => (await import('./commands/put.js')).registerPut,
+  },
+  {
+    names: ['get'],
+    load: async () => (await import('./commands/get.js')).registerGet,
+  },
+  {
+    names: ['list', 'ls'],
+    load: async () => (await import('./commands/list.js')).registerList,
+  },
+  {
+    names: ['info', 'stat'],
+    load: async () => (await import('./commands/info.js')).registerInfo,
+  },
+  {
+    names: ['replace'],
+    load: async () => (await import('./commands/replace.js')).registerReplace,
+  },
+  {
+    names: ['delete', 'rm'],
+    load: async () => (await import('./commands/delete.js')).registerDelete,
+  },
+  {
+    names: ['storages'],
+    load: async () => (await import('./commands/storages.js')).registerStorages,
+  },
+  {
+    names: ['references'],
+    load: async () => (await import('./commands/references.js')).registerReferences,
+  },
+  {
+    names: ['migrate-storage', 'migrate'],
+    load: async () => (await import('./commands/migrate-storage.js')).registerMigrate,
+  },
+];
+
+/**
+ * Adds the commands that the arguments name, each imported only then; all of them where none is
+ * named or help is asked for. Each makes its context when it runs.
+ */
+export async function registerCommands(
+  program: Command,
+  args: readonly string[],
+  start: () => Context,
+): Promise<void> {
+  const named = entries.filter(({ names }) => names.some((name) => args.includes(name)));
+  const help = ['help', '--help', '-h'].some((word) => args.includes(word));
+  const wanted = help || named.length === 0 ? entries : named;
+  const registers = await Promise.all(wanted.map(({ load }) => load()));
+  for (const register of registers) register(program, start);
+  explainUsage(program, 'depot');
+}
+
+/** Errors in depot's words, with where to look; a wrong option's with the options there are. */
+function explainUsage(command: Command, name: string): void {
+  command.showHelpAfterError(`Show the usage with: ${name} --help`);
+  command.configureOutput({
+    outputError(text, write) {
+      const message = text.replace(/^error:/, 'depot:').trimEnd();
+      write(`${message.split('\n').map(escapeControls).join('\n')}\n`);
+      if (text.startsWith('error: unknown option')) write(`${name} has: ${optionsOf(command)}\n`);
+    },
+  });
+  for (const nested of command.commands) explainUsage(nested, `${name} ${nested.name()}`);
+}
+
+function optionsOf(command: Command): string {
+  const { options } = command;
+  return options.map(({ long, short }) => (short ? `${short}/${long}` : long)).join(' ');
 }

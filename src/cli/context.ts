@@ -10,6 +10,9 @@ export interface Context {
   readonly configOption: string;
   /** The configured storages; reads the configuration when first asked. */
   manager(): Promise<Manager>;
-  /** The exit code, where the command ends without an error but did not do it all. */
+  /**
+   * The exit code of a command that ends without an error, or because nobody reads its output any
+   * more.
+   */
   exitCode: number;
 }

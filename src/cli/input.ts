@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
+import { addAbortSignal } from 'node:stream';
 import { DepotError } from '../errors.js';
 import { fileError } from '../files.js';
 
@@ -14,14 +14,18 @@ export interface Input {
   readonly length: number | undefined;
 }
 
-/** The file, or standard input for `-`. */
-export async function openInput(file: string): Promise<Input> {
-  if (file === '-') return { chunks: process.stdin, filename: undefined, length: undefined };
-  const what = `cannot read ${file}`;
+/** The file, or standard input for `-`; ends in an error when `signal` is aborted. */
+export async function openInput(file: string, signal: AbortSignal): Promise<Input> {
+  if (file === '-') {
+    // One that stalls would keep an interrupted process alive.
+    const chunks = addAbortSignal(signal, process.stdin);
+    return { chunks, filename: undefined, length: undefined };
+  }
+  const what = `cannot read ${file || 'a file without a name'}`;
   try {
     const found = await stat(file);
     if (found.isDirectory()) throw new DepotError('usage', `${what}: it is a directory`);
-    const chunks = readFile(file, what);
+    const chunks = readFile(file, what, signal);
     // A pipe or device has no length of its own.
     const length = found.isFile() ? found.size : undefined;
     return { chunks, filename: path.basename(file), length };
@@ -30,22 +34,37 @@ export async function openInput(file: string): Promise<Input> {
   }
 }
 
-async function* readFile(file: string, what: string): AsyncGenerator<Uint8Array> {
+async function* readFile(
+  file: string,
+  what: string,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   try {
-    yield* createReadStream(file, { highWaterMark: 1024 * 1024 });
+    yield* createReadStream(file, { highWaterMark: 1024 * 1024, signal });
   } catch (error) {
     throw fileError(error, what);
   }
 }
 
+/** Refuses arguments that would read standard input twice. */
+export function checkStandardInput(args: readonly string[]): void {
+  if (args.filter((argument) => argument === '-').length < 2) return;
+  throw new DepotError('usage', 'standard input (-) can be read only once');
+}
+
 /** The arguments, with the lines of standard input in place of a `-`. */
-export async function* expandPaths(args: readonly string[]): AsyncGenerator<string> {
+export async function* expandPaths(
+  args: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<string> {
   for (const argument of args) {
     if (argument !== '-') yield argument;
-    else yield* nonEmptyLines();
+    else yield* nonEmptyLines(signal);
   }
 }
 
-async function* nonEmptyLines(): AsyncGenerator<string> {
-  for await (const line of createInterface({ input: process.stdin })) if (line !== '') yield line;
+async function* nonEmptyLines(signal: AbortSignal): AsyncGenerator<string> {
+  const { createInterface } = await import('node:readline');
+  const lines = createInterface({ input: process.stdin, signal });
+  for await (const line of lines) if (line !== '') yield line;
 }

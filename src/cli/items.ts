@@ -1,5 +1,6 @@
 import { DepotError, type ErrorKind, exitCodes } from '../errors.js';
 import type { Context } from './context.js';
+import { OutputError } from './output.js';
 
 /**
  * Does something with each of several items. One that fails is named and the others go on. The
@@ -19,12 +20,13 @@ export async function forEachItem<T>(
       await action(item);
       done += 1;
     } catch (error) {
+      if (error instanceof OutputError) throw error;
       if (context.signal.aborted) return;
       context.output.error(error);
       kinds.add(error instanceof DepotError ? error.kind : 'failed');
     }
   }
   const [kind] = kinds;
-  if (kind === undefined) return;
-  context.exitCode = exitCodes[done === 0 && kinds.size === 1 ? kind : 'failed'];
+  if (kind === undefined) context.exitCode = 0;
+  else context.exitCode = exitCodes[done === 0 && kinds.size === 1 ? kind : 'failed'];
 }

@@ -1,11 +1,11 @@
-import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import { DepotError, exitCodes } from '../errors.js';
 import type { Manager } from '../manager.js';
 import { registerCommands } from './commands.js';
 import type { Context } from './context.js';
-import { Output, type Verbosity } from './output.js';
+import { Output, OutputError, type Verbosity } from './output.js';
 import { watchSignals } from './signals.js';
+import { readVersion } from './version.js';
 
 interface GlobalOptions {
   readonly config?: string;
@@ -19,7 +19,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const program = createProgram();
   let context: Context | undefined;
   const signals = watchSignals();
-  registerCommands(program, () => {
+  await registerCommands(program, args, () => {
     context = createContext(program.opts<GlobalOptions>(), signals.signal);
     return context;
   });
@@ -28,8 +28,11 @@ export async function main(args: readonly string[]): Promise<number> {
     return signals.exitCode() ?? context?.exitCode ?? 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage;
-    if (signals.exitCode() !== null && signals.signal.aborted) return signals.exitCode() as number;
-    (context ?? createContext({}, signals.signal)).output.error(error);
+    const interrupted = signals.exitCode();
+    if (interrupted !== null) return interrupted;
+    context ??= createContext({}, signals.signal);
+    if (error instanceof OutputError && error.closed) return context.exitCode;
+    context.output.error(error);
     return error instanceof DepotError ? exitCodes[error.kind] : exitCodes.failed;
   } finally {
     signals.stop();
@@ -38,10 +41,8 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 function createProgram(): Command {
-  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
   return new Command('depot')
     .description('Administers the blob storages of filedepot and the Kotti CMS.')
-    .version(version, '-V, --version')
     .option(
       '-c, --config <file>',
       'configuration: FILE or FILE#APP (default: $DEPOT_CONFIG, else ./depot.ini)',
@@ -49,9 +50,15 @@ function createProgram(): Command {
     .option('--json', 'one JSON object per line on standard output')
     .addOption(new Option('-q, --quiet', 'only data and errors').conflicts('verbose'))
     .option('-v, --verbose', 'say more on standard error')
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'depot:')) })
-    .showHelpAfterError('Show the usage with: depot --help')
+    .option('-V, --version', 'print the version')
+    .on('option:version', printVersion)
     .exitOverride();
+}
+
+/** Unlike commander's own way this reads the version only when it is asked for. */
+function printVersion(): never {
+  process.stdout.write(`${readVersion()}\n`);
+  throw new CommanderError(0, 'commander.version', '');
 }
 
 let opened: Promise<Manager> | undefined;
@@ -63,6 +70,7 @@ function createContext(options: GlobalOptions, signal: AbortSignal): Context {
     verbosity,
     out: process.stdout,
     err: process.stderr,
+    signal,
   });
   return {
     output,

@@ -1,9 +1,20 @@
-import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { DepotError, messageOf } from '../errors.js';
+import { errorCode, fileError } from '../files.js';
 
 /** How much a command says beside its data. */
 export type Verbosity = 'quiet' | 'normal' | 'verbose';
+
+/** Standard output cannot take any more. */
+export class OutputError extends DepotError {
+  /** Nobody reads it any more, as after `| head`. */
+  readonly closed: boolean;
+
+  constructor(error: unknown) {
+    super('failed', fileError(error, 'cannot write to standard output').message, { cause: error });
+    this.closed = errorCode(error) === 'EPIPE';
+  }
+}
 
 /** Where a command's words go: data to standard output, everything else to standard error. */
 export class Output {
@@ -11,12 +22,21 @@ export class Output {
   readonly verbosity: Verbosity;
   readonly #out: Writable;
   readonly #err: Writable;
+  readonly #signal: AbortSignal;
 
-  constructor(options: { json: boolean; verbosity: Verbosity; out: Writable; err: Writable }) {
+  /** An aborted `signal` ends the waiting for a slow reader. */
+  constructor(options: {
+    json: boolean;
+    verbosity: Verbosity;
+    out: Writable;
+    err: Writable;
+    signal: AbortSignal;
+  }) {
     this.json = options.json;
     this.verbosity = options.verbosity;
     this.#out = options.out;
     this.#err = options.err;
+    this.#signal = options.signal;
   }
 
   /** A line of data, or with `--json` the object. Waits for a slow reader. */
@@ -24,10 +44,21 @@ export class Output {
     await this.raw(`${this.json ? JSON.stringify(object) : escapeControls(line)}\n`);
   }
 
-  /** Bytes of data as they are. */
+  /**
+   * Bytes of data as they are.
+   *
+   * @throws OutputError
+   */
   async raw(bytes: string | Uint8Array): Promise<void> {
-    if (this.#out.errored) throw this.#out.errored;
-    if (!this.#out.write(bytes)) await once(this.#out, 'drain');
+    await new Promise<void>((resolve, reject) => {
+      const stop = (): void => reject(this.#signal.reason);
+      this.#signal.addEventListener('abort', stop);
+      this.#out.write(bytes, (error) => {
+        this.#signal.removeEventListener('abort', stop);
+        if (error) reject(new OutputError(error));
+        else resolve();
+      });
+    });
   }
 
   /** Something worth saying, unless asked to be quiet. */

@@ -18,7 +18,8 @@ export async function startProgress(
   options: { bar: boolean },
 ): Promise<Progress> {
   const { output } = context;
-  const show = options.bar && isTerminal() ? await bar() : lines(context);
+  const wanted = options.bar && output.verbosity !== 'quiet' && isTerminal();
+  const show = wanted ? await bar() : lines(context);
   let problems = 0;
   return {
     get problems() {

@@ -10,7 +10,8 @@ export interface Signals {
 
 /**
  * The first SIGINT or SIGTERM aborts the signal: commands stop taking new work and end what is in
- * flight. The second ends the process at once. A closed standard output aborts it too, quietly.
+ * flight. The second ends the process at once. A closed standard output aborts it too; one of
+ * standard error is of no consequence, since nobody can be told.
  */
 export function watchSignals(): Signals {
   const controller = new AbortController();
@@ -24,13 +25,9 @@ export function watchSignals(): Signals {
     SIGINT: on(exitCodes.interrupted),
     SIGTERM: on(exitCodes.terminated),
   };
-  const onPipe = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error;
-    code ??= 0;
-    controller.abort(error);
-  };
   for (const [name, handler] of Object.entries(handlers)) process.on(name, handler);
-  process.stdout.on('error', onPipe);
+  process.stdout.on('error', (error) => controller.abort(error));
+  process.stderr.on('error', () => {});
   return {
     signal: controller.signal,
     exitCode: () => code,

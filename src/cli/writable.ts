@@ -1,4 +1,6 @@
+import path from 'node:path';
 import { DepotError } from '../errors.js';
+import { errorCode, fileError } from '../files.js';
 import type { Storage } from '../storage.js';
 
 /** Refuses to write where the blobs would be gone when the command ends. */
@@ -8,4 +10,11 @@ export function refuseEphemeral(storage: Storage): void {
     'refused',
     `storage ${storage.name} is in memory: what is put there is gone when this command ends`,
   );
+}
+
+/** Why a file cannot be made: what does not exist then is its directory. */
+export function writeError(error: unknown, file: string): DepotError {
+  const what = `cannot write ${file}`;
+  if (errorCode(error) !== 'ENOENT') return fileError(error, what);
+  return new DepotError('not-found', `${what}: there is no directory ${path.dirname(file)}`);
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { isNotFound } from '../../errors.js';
 import type { Context } from '../context.js';
-import { expandPaths } from '../input.js';
+import { checkStandardInput, expandPaths } from '../input.js';
 import { forEachItem } from '../items.js';
 
 interface Options {
@@ -23,8 +23,9 @@ async function remove(
   paths: readonly string[],
   { force }: Options,
 ): Promise<void> {
+  checkStandardInput(paths);
   const manager = await context.manager();
-  await forEachItem(context, expandPaths(paths), async (path) => {
+  await forEachItem(context, expandPaths(paths, context.signal), async (path) => {
     const { storage, id } = await manager.locate(path);
     await storage.delete(id).catch((error: unknown) => {
       if (!(force === true && isNotFound(error))) throw error;

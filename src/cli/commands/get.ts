@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { link, rename, rm, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { link, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { DepotError } from '../../errors.js';
-import { errorCode, fileError, writeDurably } from '../../files.js';
+import { errorCode, writeDurably } from '../../files.js';
 import type { Context } from '../context.js';
 import { safeFilename } from '../filename.js';
+import { writeError } from '../writable.js';
 
 interface Options {
   readonly force?: boolean;
@@ -36,15 +38,17 @@ async function get(
   const { storage, id } = await (await context.manager()).locate(blobPath);
   const { filename } = await storage.info(id);
   const file = dest === '-' ? null : await destination(dest, filename);
-  if (file !== null && !force && (await exists(file))) throw existsError(file);
+  const existing = file === null ? null : await find(file);
+  if (file !== null && existing?.isFile() && !force) throw existsError(file);
   const content = await storage.read(id, { signal });
   try {
     if (file === null) {
       for await (const chunk of content.chunks) await output.raw(chunk);
-    } else {
-      await save(content.chunks, file, force);
-      await output.data(file, { path: storage.path(id), file });
+      return;
     }
+    if (existing === null || existing.isFile()) await save(content.chunks, file, force);
+    else await writeInto(content.chunks, file, existing);
+    await output.data(file, { path: storage.path(id), file });
   } finally {
     await content.close();
   }
@@ -52,15 +56,12 @@ async function get(
 
 async function destination(dest: string | undefined, filename: string): Promise<string> {
   if (dest === undefined) return safeFilename(filename);
-  const directory = dest.endsWith('/') || (await stat(dest).catch(() => null))?.isDirectory();
+  const directory = dest.endsWith('/') || (await find(dest))?.isDirectory();
   return directory ? path.join(dest, safeFilename(filename)) : dest;
 }
 
-async function exists(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
+async function find(file: string): Promise<Stats | null> {
+  return stat(file).catch(() => null);
 }
 
 function existsError(file: string): DepotError {
@@ -75,15 +76,17 @@ async function save(
   file: string,
   force: boolean,
 ): Promise<void> {
-  const part = path.join(path.dirname(file), `.depot-part-${randomUUID()}`);
+  // A link that is overwritten stays one.
+  const target = force ? await realpath(file).catch(() => file) : file;
+  const part = path.join(path.dirname(target), `.depot-part-${randomUUID()}`);
   try {
     await writeDurably(part, chunks);
-    if (force) await rename(part, file);
+    if (force) await rename(part, target);
     else await linkNew(part, file);
   } catch (error) {
-    throw fileError(error, `cannot write ${file}`);
+    throw writeError(error, file);
   } finally {
-    await rm(part, { force: true });
+    await rm(part, { force: true }).catch(() => {});
   }
 }
 
@@ -95,7 +98,23 @@ async function linkNew(part: string, file: string): Promise<void> {
     const code = errorCode(error);
     if (code === 'EEXIST') throw existsError(file);
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP') throw error;
-    if (await exists(file)) throw existsError(file);
+    if ((await find(file)) !== null) throw existsError(file);
     await rename(part, file);
+  }
+}
+
+/** A pipe or a terminal takes the bytes itself: a rename would put a file in its place. */
+async function writeInto(
+  chunks: AsyncIterable<Uint8Array>,
+  file: string,
+  existing: Stats,
+): Promise<void> {
+  if (!existing.isFIFO() && !existing.isCharacterDevice()) {
+    throw new DepotError('refused', `cannot write ${file}: it is no regular file`);
+  }
+  try {
+    await writeFile(file, chunks);
+  } catch (error) {
+    throw writeError(error, file);
   }
 }

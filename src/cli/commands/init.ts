@@ -5,6 +5,7 @@ import { stringify } from 'ini';
 import { DepotError } from '../../errors.js';
 import { errorCode, fileError } from '../../files.js';
 import type { Context } from '../context.js';
+import { writeError } from '../writable.js';
 
 const settings = {
   depot: {
@@ -32,12 +33,15 @@ async function init({ output }: Context, file: string): Promise<void> {
   const text = comment + stringify(settings, { whitespace: true });
   try {
     await writeFile(file, text, { flag: 'wx' });
-    await mkdir(path.join(path.dirname(file), 'files'), { recursive: true });
   } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw fileError(error, `cannot write ${file}`);
+    if (errorCode(error) !== 'EEXIST') throw writeError(error, file);
     throw new DepotError('refused', `cannot write ${file}: it exists already`, {
       hint: 'Name another file: depot init FILE',
     });
   }
+  const directory = path.join(path.dirname(file), 'files');
+  await mkdir(directory, { recursive: true }).catch((error: unknown) => {
+    throw fileError(error, `cannot make the directory ${directory}`);
+  });
   await output.data(file, { file });
 }

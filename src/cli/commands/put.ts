@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import { DepotError } from '../../errors.js';
+import { DepotError, exitCodes } from '../../errors.js';
 import type { Storage } from '../../storage.js';
+import { parseText, parseType } from '../arguments.js';
 import { infoObject } from '../blob-info.js';
 import type { Context } from '../context.js';
-import { openInput } from '../input.js';
+import { checkStandardInput, openInput } from '../input.js';
 import { forEachItem } from '../items.js';
 import { refuseEphemeral } from '../writable.js';
 
@@ -19,18 +20,21 @@ export function registerPut(program: Command, start: () => Context): void {
     .description('store files; - reads standard input')
     .argument('<file...>')
     .option('-s, --storage <storage>', 'where (default: the default storage)')
-    .option('--name <name>', 'filename to store (default: its own)')
-    .option('--type <type>', 'content type (default: guessed from the filename)')
+    .option('--name <name>', 'filename to store (default: its own)', parseText)
+    .option('--type <type>', 'content type (default: guessed from the filename)', parseType)
     .action((files: string[], options: Options) => put(start(), files, options));
 }
 
 async function put(context: Context, files: readonly string[], options: Options): Promise<void> {
   if (files.length > 1 && options.name !== undefined) {
-    throw new DepotError('usage', '--name is for one file');
+    throw new DepotError('usage', 'put: --name is for one file');
   }
+  checkStandardInput(files);
   const manager = await context.manager();
   const storage = await manager.storage(options.storage ?? manager.defaultName());
   refuseEphemeral(storage);
+  // Until the last one is stored, also where nobody reads the paths any more.
+  context.exitCode = exitCodes.failed;
   await forEachItem(context, files, (file) => putOne(context, storage, file, options));
 }
 
@@ -40,7 +44,7 @@ async function putOne(
   file: string,
   options: Options,
 ): Promise<void> {
-  const { chunks, filename, length } = await openInput(file);
+  const { chunks, filename, length } = await openInput(file, signal);
   const { id } = await storage.create(chunks, {
     filename: options.name ?? filename,
     contentType: options.type,

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { DepotError } from '../../errors.js';
 import type { ReferenceColumn } from '../../references/columns.js';
 import type { Context } from '../context.js';
 
@@ -17,8 +18,15 @@ export function registerReferences(program: Command, start: () => Context): void
 async function references(context: Context, options: Options): Promise<void> {
   const { findColumns } = await import('../../references/columns.js');
   const manager = await context.manager();
+  const { databases, file } = manager.configuration;
+  if (databases.length === 0) {
+    throw new DepotError('config', `no database with references is configured in ${file}`, {
+      hint: 'Name it with databases in [depot], or as sqlalchemy.url of the application.',
+    });
+  }
   const columns = await findColumns(await manager.referenceDatabases());
-  if (options.count) await printCounts(context, columns);
+  if (columns.length === 0) context.output.note('No column holds references.');
+  else if (options.count) await printCounts(context, columns);
   else await printColumns(context, columns);
 }
 

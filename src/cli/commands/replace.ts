@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { parseText, parseType } from '../arguments.js';
 import { infoObject } from '../blob-info.js';
 import type { Context } from '../context.js';
 import { openInput } from '../input.js';
@@ -15,8 +16,12 @@ export function registerReplace(program: Command, start: () => Context): void {
     .description('store new content under the same identifier; - reads standard input')
     .argument('<path>', 'storage/id')
     .argument('<file>')
-    .option('--name <name>', 'new filename (default: as it was)')
-    .option('--type <type>', 'new content type (default: as it was, or that of a new name)')
+    .option('--name <name>', 'new filename (default: as it was)', parseText)
+    .option(
+      '--type <type>',
+      'new content type (default: as it was, or that of a new name)',
+      parseType,
+    )
     .action((path: string, file: string, options: Options) =>
       replace(start(), path, file, options),
     );
@@ -32,7 +37,7 @@ async function replace(
   const { storage, id } = await (await context.manager()).locate(path);
   refuseEphemeral(storage);
   await storage.info(id);
-  const { chunks, length } = await openInput(file);
+  const { chunks, length } = await openInput(file, signal);
   await storage.replace(id, chunks, {
     filename: options.name,
     contentType: options.type,
