@@ -1,7 +1,7 @@
 import type { Backend, BlobContent, BlobInfo, BlobMetadata, ByteRange, Place } from './backend.js';
 import { DepotError, isNotFound } from './errors.js';
 import { guessType } from './python/mimetypes.js';
-import { abortable, consumed, measured, newMeasure } from './streams.js';
+import { abortable, measured, newMeasure, release } from './streams.js';
 
 /** Bytes to store: what iterates over chunks, such as any readable stream. */
 export type Source = AsyncIterable<Uint8Array>;
@@ -21,6 +21,12 @@ export interface Written {
   readonly id: string;
   readonly length: number;
   readonly sha256: string;
+}
+
+/** A blob's content, and what the bytes add up to that have been read of it. */
+export interface MeasuredContent extends BlobContent {
+  /** SHA-256 in hexadecimal. */
+  sha256(): string;
 }
 
 /**
@@ -75,28 +81,29 @@ export class Storage {
   async read(
     id: string,
     options: { range?: ByteRange; signal?: AbortSignal } = {},
-  ): Promise<BlobContent> {
+  ): Promise<MeasuredContent> {
     this.#check(id);
     const content = await this.backend.read(id, options.range);
     const { info, chunks } = content;
     const { range, signal } = options;
     const expected = range === undefined ? info.contentLength : range.end - range.start + 1;
-    const whole = measured(chunks, newMeasure(), expected, {
+    const measure = newMeasure();
+    const whole = measured(chunks, measure, expected, {
       kind: 'damaged',
       what: `damaged blob ${this.path(id)}`,
     });
     return {
       ...content,
       chunks: signal === undefined ? whole : abortable(whole, signal),
+      sha256: () => measure.hash.copy().digest('hex'),
     };
   }
 
   /** SHA-256 of the bytes in hexadecimal, and the info that belongs to them. */
   async hash(id: string, signal?: AbortSignal): Promise<{ info: BlobInfo; sha256: string }> {
-    const { info, chunks } = await this.read(id, signal === undefined ? {} : { signal });
-    const measure = newMeasure();
-    for await (const chunk of consumed(chunks)) measure.hash.update(chunk);
-    return { info, sha256: measure.hash.digest('hex') };
+    const { info, chunks, sha256 } = await this.read(id, signal === undefined ? {} : { signal });
+    for await (const chunk of chunks) release(chunk);
+    return { info, sha256: sha256() };
   }
 
   /** Stores a new blob, under `id` or a new identifier. */

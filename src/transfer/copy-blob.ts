@@ -6,6 +6,18 @@ import { consumed } from '../streams.js';
 import type { Budget } from './budget.js';
 import type { ProblemKind } from './report.js';
 
+/**
+ * The contents that blobs had when they were copied, at both ends. What has one of these in the
+ * target is an earlier copy, and may be replaced by what the source holds now; anything else was
+ * written there by the application.
+ */
+export interface KnownContents {
+  /** `path` is `storage/id`. */
+  knows(path: string, sha256: string): boolean;
+  /** Before a blob becomes visible. */
+  recordContent(path: string, sha256: string): void;
+}
+
 /** How blobs get from one storage to another. */
 export interface CopyOptions {
   readonly source: Storage;
@@ -15,6 +27,7 @@ export interface CopyOptions {
   readonly verifyFull: boolean;
   /** Reads what would be copied, and writes nothing. */
   readonly dryRun: boolean;
+  readonly contents: KnownContents;
   readonly signal: AbortSignal;
 }
 
@@ -38,11 +51,6 @@ export interface NotCopied {
 export interface Way {
   readonly id: string;
   readonly targetId: string;
-  /**
-   * Whether a blob of that SHA-256 in the target is an earlier copy of this blob: then it is
-   * replaced by what the source holds now.
-   */
-  isOurs(sha256: string): boolean;
 }
 
 /**
@@ -105,7 +113,7 @@ async function write(
   replaced: string | null,
   options: CopyOptions,
 ): Promise<Copied> {
-  const { source, target, signal, dryRun } = options;
+  const { source, target, signal, dryRun, contents } = options;
   if (dryRun) {
     const { info, sha256 } = await source.hash(id, signal);
     return { status: 'copied', sha256, length: info.contentLength, version: info.version };
@@ -114,15 +122,17 @@ async function write(
   try {
     const { filename, contentType, contentLength: length, lastModified, version } = content.info;
     const attributes = { filename, contentType, lastModified, length, signal };
-    const chunks = consumed(content.chunks);
+    const chunks = endingWith(consumed(content.chunks), async () => {
+      if (replaced !== null && (await target.find(targetId))?.version !== replaced) {
+        const path = target.path(targetId);
+        throw new DepotError('refused', `${path} was replaced while it was copied to`);
+      }
+      contents.recordContent(target.path(targetId), content.sha256());
+    });
     const { sha256 } =
       replaced === null
         ? await target.create(chunks, { ...attributes, id: targetId })
-        : await target.replace(
-            targetId,
-            whileStill(replaced, targetId, target, chunks),
-            attributes,
-          );
+        : await target.replace(targetId, chunks, attributes);
     await verify(targetId, sha256, options);
     return { status: 'copied', sha256, length, version };
   } finally {
@@ -130,16 +140,13 @@ async function write(
   }
 }
 
-/** Fails behind the last chunk, so that nothing is published, where somebody else wrote meanwhile. */
-async function* whileStill(
-  version: string,
-  id: string,
-  target: Storage,
+/** Does something behind the last chunk; where that fails, nothing becomes visible. */
+async function* endingWith(
   chunks: AsyncIterable<Uint8Array>,
+  action: () => Promise<void>,
 ): AsyncGenerator<Uint8Array> {
   yield* chunks;
-  if ((await target.find(id))?.version === version) return;
-  throw new DepotError('refused', `${target.path(id)} was replaced while it was copied to`);
+  await action();
 }
 
 /** Reads the copy back, where that is asked for: every write has compared its length already. */
@@ -160,7 +167,7 @@ async function reuse(
   { info, existing }: { info: BlobInfo; existing: BlobInfo },
   options: CopyOptions,
 ): Promise<Copied | NotCopied> {
-  const { source, target, signal } = options;
+  const { source, target, signal, contents } = options;
   const there = await target.hash(way.targetId, signal);
   if (existing.contentLength === info.contentLength) {
     const { info: read, sha256 } = await source.hash(way.id, signal);
@@ -168,7 +175,8 @@ async function reuse(
       return { status: 'reused', sha256, length: read.contentLength, version: read.version };
     }
   }
-  if (way.isOurs(there.sha256)) return write(way, there.info.version, options);
+  if (contents.knows(target.path(way.targetId), there.sha256))
+    return write(way, there.info.version, options);
   const paths = [target.path(way.targetId), source.path(way.id)] as const;
   const message = `${paths[0]} exists with other content than ${paths[1]}`;
   return { status: 'failed', kind: 'target-differs', message };

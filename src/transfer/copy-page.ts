@@ -77,8 +77,7 @@ async function copyOnce(id: string, context: MigrateContext): Promise<Copied | N
     if (samePlace || unchanged)
       return { status: 'reused', sha256: known?.sha256 ?? '', length, version };
   }
-  const isOurs = (sha256: string): boolean => known?.sha256 === sha256;
-  const outcome = await copyBlob({ id, targetId, isOurs }, context.copyOptions);
+  const outcome = await copyBlob({ id, targetId }, context.copyOptions);
   if ('kind' in outcome) return outcome;
   record(id, outcome, context);
   counts.blobs[outcome.status] += 1;
@@ -132,9 +131,8 @@ async function copyAgain(id: string, context: MigrateContext): Promise<Copied | 
   const known = state.copyOf(source.path(id));
   const now = await source.find(id);
   if (now === null || known === null || now.version === known.version) return null;
-  const isOurs = (sha256: string): boolean => known.sha256 === sha256;
   const options = { ...copyOptions, signal: new AbortController().signal };
-  const outcome = await copyBlob({ id, targetId: target.idFor(id), isOurs }, options);
+  const outcome = await copyBlob({ id, targetId: target.idFor(id) }, options);
   if (!('kind' in outcome)) record(id, outcome, context);
   return outcome;
 }

@@ -4,12 +4,10 @@ import { type CopyOptions, copyBlob, stopsTheRun } from './copy-blob.js';
 import { type Findings, type MovedBlob, openFindings } from './findings.js';
 import { findMentions, type ProtectionOptions } from './protection.js';
 import type { Counts, Observer, ProblemKind } from './report.js';
-import type { State } from './state.js';
 
 export interface DeleteOptions extends ProtectionOptions {
   readonly source: Storage;
   readonly copyOptions: CopyOptions;
-  readonly state: State;
   readonly counts: Counts;
   readonly observer: Observer;
 }
@@ -59,7 +57,7 @@ async function forEachMoved(
 async function compare(
   { id, targetId, mention }: MovedBlob,
   findings: Findings,
-  { source, target, state, copyOptions, signal }: DeleteOptions,
+  { source, target, copyOptions, signal }: DeleteOptions,
 ): Promise<Kept | null> {
   if (mention !== null) return mentioned(mention);
   if ((await source.find(id)) === null) return null;
@@ -72,9 +70,7 @@ async function compare(
     findings.equal(id, here.info.version, there.info.version);
     return null;
   }
-  const known = state.copyOf(source.path(id));
-  const isOurs = (sha256: string): boolean => known?.sha256 === sha256;
-  const outcome = await copyBlob({ id, targetId, isOurs }, copyOptions);
+  const outcome = await copyBlob({ id, targetId }, copyOptions);
   if ('kind' in outcome) return { kind: outcome.kind, message: `kept: ${outcome.message}` };
   return replaced(`${source.path(id)} was replaced since it was copied; it is copied now`);
 }

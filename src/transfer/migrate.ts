@@ -8,12 +8,13 @@ import type { CopyOptions } from './copy-blob.js';
 import { resumeCopies } from './copy-page.js';
 import { migratePage } from './migrate-page.js';
 import type { Counts, Observer } from './report.js';
+import { resumeRestores } from './restore-blob.js';
 import type { State } from './state.js';
 
 export interface MigrateOptions {
   readonly copyOptions: CopyOptions;
   /** The source's name and its aliases, as references may call it. */
-  readonly sourceNames: readonly string[];
+  readonly sourceNames: ReadonlySet<string>;
   /** Where the application serves blobs, such as `/depot`. */
   readonly mountpoint: string;
   readonly columns: readonly ReferenceColumn[];
@@ -55,6 +56,7 @@ export async function migrate(options: MigrateOptions): Promise<void> {
     relocation: relocationOf(options),
     samePlace: await isSamePlace(source, target),
   };
+  await resumeRestores(context);
   await resumeCopies(context);
   for (const column of options.columns) {
     for await (const page of mentioningPages(column, options)) {
@@ -75,7 +77,7 @@ function relocationOf(options: MigrateOptions): Relocation {
   const { sourceNames, mountpoint, copyOptions } = options;
   const { source, target } = copyOptions;
   return {
-    sources: new Set(sourceNames),
+    sources: sourceNames,
     target: target.name,
     mountpoint,
     idFor: (id) => target.idFor(id),

@@ -9,7 +9,7 @@ import type { Findings } from './findings.js';
 export interface ProtectionOptions {
   readonly target: Storage;
   /** The target's name and its aliases. */
-  readonly targetNames: readonly string[];
+  readonly targetNames: ReadonlySet<string>;
   /** Every database that may name blobs. */
   readonly databases: readonly Database[];
   readonly signal: AbortSignal;
@@ -42,7 +42,6 @@ async function scan(
   { target, targetNames, signal }: ProtectionOptions,
   findings: Findings,
 ): Promise<number> {
-  const names = new Set(targetNames);
   const publicUrl = (id: string): string | null => target.publicUrl(id);
   let references = 0;
   const tables = (await database.tables()).map(withoutBlobIndex);
@@ -54,12 +53,12 @@ async function scan(
           const parsed = parseReferenceText(row.text);
           references += parsed?.references.length ?? 0;
           for (const reference of parsed?.references ?? []) {
-            for (const id of sourceIds(reference, names)) findings.moved(id);
+            for (const id of sourceIds(reference, targetNames)) findings.moved(id);
           }
           const rest =
             parsed === null
               ? row.text
-              : formatReferenceText(parsed, (one) => eraseNames(one, names, publicUrl));
+              : formatReferenceText(parsed, (one) => eraseNames(one, targetNames, publicUrl));
           findings.mentioned(rest, rowName(column, row));
         }
       });

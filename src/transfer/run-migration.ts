@@ -71,7 +71,8 @@ export async function runMigration(
     : (options.stateFile ?? defaultState(manager, source, target));
   return locked(stateFile, source, target, async (state) => {
     const counts = newCounts();
-    const copyOptions = { ...options, source, target, budget: new Budget(bytesInFlight) };
+    const budget = new Budget(bytesInFlight);
+    const copyOptions = { ...options, source, target, budget, contents: state };
     const error = await endOf(async () => {
       await migrate({
         ...options,
@@ -79,7 +80,7 @@ export async function runMigration(
         counts,
         columns,
         state,
-        sourceNames: [source.name, ...manager.aliasesOf(source.name)],
+        sourceNames: namesOf(source, manager),
         mountpoint: manager.configuration.mountpoint,
       });
       if (!options.deleteSource || options.dryRun || options.signal.aborted) return;
@@ -89,8 +90,7 @@ export async function runMigration(
         target,
         copyOptions,
         counts,
-        state,
-        targetNames: [target.name, ...manager.aliasesOf(target.name)],
+        targetNames: namesOf(target, manager),
         databases,
       });
     });
@@ -116,14 +116,19 @@ export async function runUndo(
       target,
       dryRun: false,
       budget: new Budget(bytesInFlight),
+      contents: state,
     };
-    const namesOf = ({ name }: Storage) => new Set([name, ...manager.aliasesOf(name)]);
-    const [sourceNames, targetNames] = [namesOf(source), namesOf(target)];
+    const [sourceNames, targetNames] = [namesOf(source, manager), namesOf(target, manager)];
     const error = await endOf(() =>
       undo({ ...options, copyOptions, sourceNames, targetNames, columns, state, counts }),
     );
     return { source: target.name, target: source.name, counts, stateFile, error };
   });
+}
+
+/** As references may call it. */
+function namesOf({ name }: Storage, manager: Manager): Set<string> {
+  return new Set([name, ...manager.aliasesOf(name)]);
 }
 
 async function checkStorages(source: Storage, target: Storage, deleting: boolean): Promise<void> {

@@ -9,11 +9,14 @@ const schema = `
   CREATE TABLE IF NOT EXISTS copies (
     source TEXT PRIMARY KEY, target TEXT NOT NULL, sha256 TEXT NOT NULL, length INTEGER NOT NULL,
     version TEXT NOT NULL, run INTEGER NOT NULL, at TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS contents (
+    path TEXT, sha256 TEXT, PRIMARY KEY (path, sha256)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS changes (
     change INTEGER PRIMARY KEY, "database" TEXT NOT NULL, "column" TEXT NOT NULL,
     "row" TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,
     -- 0 meant, 1 done, 2 meant by a run that was stopped then: may be done
     done INTEGER NOT NULL DEFAULT 0, run INTEGER NOT NULL, at TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS undos (undo INTEGER PRIMARY KEY, text TEXT NOT NULL);
   CREATE INDEX IF NOT EXISTS changes_by_text ON changes (after);
   CREATE INDEX IF NOT EXISTS changes_by_row ON changes ("row");
   CREATE INDEX IF NOT EXISTS changes_meant ON changes (done) WHERE done = 0;

@@ -1,5 +1,6 @@
 import type Sqlite from 'better-sqlite3';
 import { DepotError } from '../errors.js';
+import type { KnownContents } from './copy-blob.js';
 import { cannotWrite, openStateFile } from './state-file.js';
 
 /**
@@ -7,9 +8,10 @@ import { cannotWrite, openStateFile } from './state-file.js';
  * ahead of each change, so that a killed run can be undone too. The run itself never depends on
  * it: the references say what is left to do.
  */
-export interface State {
+export interface State extends KnownContents {
   /** The SHA-256 and source version of the copy that we made of this blob, if we did. */
   copyOf(path: string): { sha256: string; version: string; run: number } | null;
+  /** Its content is known at both ends from then on. */
   recordCopy(copy: CopyRecord): void;
   /** Whether nothing has been wrong with this blob in this run so far. */
   isFirstProblem(path: string): boolean;
@@ -21,6 +23,12 @@ export interface State {
   unfinished(): { change: number; before: string }[];
   /** Says that such a one has been seen to. */
   closeUnfinished(change: number): void;
+  /** Before a reference gets this text back; returns a number by which to close it. */
+  recordUndo(text: string): number;
+  /** The texts that an earlier run meant to give back and may have given back. */
+  unfinishedUndos(): { undo: number; text: string }[];
+  /** Says that such a one has been seen to. */
+  closeUndo(undo: number): void;
   /** The columns in which references changed. */
   columns(): { database: string; column: string }[];
   /** What stood in that row, or in any of its column, before it became `text`; else null. */
@@ -80,6 +88,7 @@ export function openState(file: string | null, source: string, target: string): 
     target,
     ...copiesIn(handle, run, writing),
     ...changesIn(handle, run, writing),
+    ...undosIn(handle, writing),
     ...historyIn(handle),
     close: () => void handle.close(),
   };
@@ -107,20 +116,31 @@ function copiesIn(
   handle: Sqlite.Database,
   run: number,
   writing: Writing,
-): Pick<State, 'copyOf' | 'recordCopy' | 'isFirstProblem'> {
+): Pick<State, 'copyOf' | 'recordCopy' | 'knows' | 'recordContent' | 'isFirstProblem'> {
   const select = handle.prepare<[string], NonNullable<ReturnType<State['copyOf']>>>(
     'SELECT sha256, version, run FROM copies WHERE source = ?',
   );
   const insert = handle.prepare('INSERT OR REPLACE INTO copies VALUES (?, ?, ?, ?, ?, ?, ?)');
+  const selectContent = handle.prepare('SELECT 1 FROM contents WHERE path = ? AND sha256 = ?');
+  const insertContent = handle.prepare('INSERT OR IGNORE INTO contents VALUES (?, ?)');
   const insertProblem = handle.prepare('INSERT OR IGNORE INTO problems VALUES (?)');
-  return {
-    copyOf: (path) => select.get(path) ?? null,
-    recordCopy: writing(({ source, target, sha256, length, version }: CopyRecord) => {
+  const recordCopy = handle.transaction((copy: CopyRecord) => {
+    const { source, target, sha256, length, version } = copy;
+    insert.run(source, target, sha256, length, version, run, now());
+    for (const path of [source, target]) insertContent.run(path, sha256);
+  });
+  const unsynced = <A extends unknown[]>(action: (...all: A) => void): ((...all: A) => void) =>
+    writing((...all) => {
       // Survives a kill; the next intent makes it survive a power cut too.
       handle.pragma('synchronous = NORMAL');
-      insert.run(source, target, sha256, length, version, run, now());
+      action(...all);
       handle.pragma('synchronous = FULL');
-    }),
+    });
+  return {
+    copyOf: (path) => select.get(path) ?? null,
+    recordCopy: unsynced((copy: CopyRecord) => recordCopy(copy)),
+    knows: (path, sha256) => selectContent.get(path, sha256) !== undefined,
+    recordContent: unsynced((path: string, sha256: string) => void insertContent.run(path, sha256)),
     isFirstProblem: (path) => insertProblem.run(path).changes === 1,
   };
 }
@@ -160,6 +180,20 @@ function changesIn(
     ),
     unfinished: () => selectMeant.all(),
     closeUnfinished: writing((change: number) => void close.run(change)),
+  };
+}
+
+function undosIn(
+  handle: Sqlite.Database,
+  writing: Writing,
+): Pick<State, 'recordUndo' | 'unfinishedUndos' | 'closeUndo'> {
+  const insert = handle.prepare('INSERT INTO undos (text) VALUES (?)');
+  const select = handle.prepare<[], { undo: number; text: string }>('SELECT * FROM undos');
+  const close = handle.prepare('DELETE FROM undos WHERE undo = ?');
+  return {
+    recordUndo: writing((text: string) => Number(insert.run(text).lastInsertRowid)),
+    unfinishedUndos: () => select.all(),
+    closeUndo: writing((undo: number) => void close.run(undo)),
   };
 }
 

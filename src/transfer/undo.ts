@@ -1,23 +1,19 @@
 import type { TextRow } from '../databases/database.js';
-import { DepotError, isNotFound } from '../errors.js';
 import { columnName, pages, type ReferenceColumn, rowName } from '../references/columns.js';
 import { parseReferenceText, referenceMark } from '../references/reference.js';
 import { sourceIds } from '../references/relocate.js';
-import { type CopyOptions, copyBlob, type NotCopied } from './copy-blob.js';
-import type { Counts, Observer } from './report.js';
-import type { State } from './state.js';
+import {
+  type RestoreOptions,
+  restoreBlob,
+  restoreReplaced,
+  resumeRestores,
+} from './restore-blob.js';
 
-export interface UndoOptions {
-  /** What was migrated from and to; blobs that are gone are copied back the other way. */
-  readonly copyOptions: CopyOptions;
-  /** The names and aliases of the source, and of the target. */
-  readonly sourceNames: ReadonlySet<string>;
+export interface UndoOptions extends RestoreOptions {
+  /** The target's name and its aliases. */
   readonly targetNames: ReadonlySet<string>;
   /** The columns that the state's runs changed. */
   readonly columns: readonly ReferenceColumn[];
-  readonly state: State;
-  readonly counts: Counts;
-  readonly observer: Observer;
   readonly signal: AbortSignal;
 }
 
@@ -28,6 +24,7 @@ export interface UndoOptions {
  */
 export async function undo(options: UndoOptions): Promise<void> {
   const { columns, counts, observer, signal } = options;
+  await resumeRestores(options);
   for (const column of columns) {
     for await (const page of pages(column, { containing: referenceMark })) {
       for (const row of page) {
@@ -60,11 +57,14 @@ async function undoRow(column: ReferenceColumn, row: TextRow, options: UndoOptio
     versions.set(id, restored);
   }
   const change = { table, column: column.column.name, position: row.position };
+  const undoing = state.recordUndo(before);
   const [made] = await database.change([{ ...change, before: row.text, after: before }]);
   if (made === true) {
     counts.references.migrated += references;
-    return restoreReplaced(versions, name, options);
+    if (await restoreReplaced(versions, name, options)) state.closeUndo(undoing);
+    return;
   }
+  state.closeUndo(undoing);
   const text = await database.textAt(table, change.column, row.position);
   if (text !== null) await undoRow(column, { ...row, text }, options);
 }
@@ -94,73 +94,4 @@ function reportChanged(
   counts.references.changed += references;
   const message = 'it changed since it was moved, and stays as it is';
   observer.problem({ kind: 'reference-changed', reference: place.row, path: null, message });
-}
-
-/**
- * Sees to it that the source has what the target has. Returns the target's version of it, empty
- * where the target has nothing to give; or, reported, why it cannot.
- */
-async function restoreBlob(
-  id: string,
-  reference: string,
-  options: UndoOptions,
-): Promise<string | NotCopied> {
-  const { copyOptions, state, counts, observer } = options;
-  const { source, target } = copyOptions;
-  const known = state.copyOf(source.path(id));
-  // What the source holds is what was copied once: the target's may be newer, never older.
-  const isOurs = (sha256: string): boolean => sha256 === known?.sha256;
-  const way = { id: target.idFor(id), targetId: id, isOurs };
-  const outcome = await copyBlob(way, { ...copyOptions, source: target, target: source });
-  if ('kind' in outcome) {
-    const version = await versionNotNeeded(id, outcome, options);
-    if (version !== null) return version;
-    counts.blobs[outcome.status] += 1;
-    const { kind, message } = outcome;
-    observer.problem({ kind, reference, path: source.path(id), message });
-    return outcome;
-  }
-  if (outcome.status === 'copied') {
-    counts.blobs.copied += 1;
-    counts.bytes += outcome.length;
-    const { version } = await source.info(id);
-    const paths = { source: source.path(id), target: target.path(way.id) };
-    state.recordCopy({ ...outcome, ...paths, version });
-  }
-  return outcome.version;
-}
-
-/** The target's version where the source does without it; null where it does not. */
-async function versionNotNeeded(
-  id: string,
-  { kind }: NotCopied,
-  { copyOptions: { source, target }, state }: UndoOptions,
-): Promise<string | null> {
-  if (kind === 'target-differs') {
-    // Replaced in the source since, and not in the target?
-    const there = await target.hash(target.idFor(id));
-    return there.sha256 === state.copyOf(source.path(id))?.sha256 ? there.info.version : null;
-  }
-  if (kind !== 'missing-blob' && kind !== 'damaged-blob') return null;
-  try {
-    await source.hash(id);
-    return '';
-  } catch (error) {
-    const unusable = error instanceof DepotError && error.kind === 'damaged';
-    if (unusable || isNotFound(error)) return null;
-    throw error;
-  }
-}
-
-/** Copies those blobs back again that the application replaced before their reference changed. */
-async function restoreReplaced(
-  versions: ReadonlyMap<string, string>,
-  reference: string,
-  options: UndoOptions,
-): Promise<void> {
-  const { target } = options.copyOptions;
-  for (const [id, version] of versions) {
-    const now = await target.find(target.idFor(id));
-    if (now !== null && now.version !== version) await restoreBlob(id, reference, options);
-  }
 }

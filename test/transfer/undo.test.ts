@@ -188,6 +188,29 @@ test('a blob that the application replaces just then arrives in the source', asy
   expect(await readBlob(site, 'dbfiles', id)).toBe('third!');
 });
 
+test('… also where it was killed just then, and a run in either direction goes on', async () => {
+  for (const goOn of [undo, migrate]) {
+    const { site, id, row, stateFile } = await movedSite();
+    const killed = await undo(site, stateFile, {
+      async prepare(manager) {
+        const [database] = await manager.referenceDatabases();
+        if (database === undefined) return;
+        const change = database.change.bind(database);
+        database.change = async (changes) => {
+          await replaceBlob(site, 'localfs', id, 'second');
+          await change(changes);
+          throw new Error('killed');
+        };
+      },
+    });
+    expect(killed.error).toMatchObject({ message: 'killed' });
+    expect(rowText(site, row)).toBe(referenceText('dbfiles', id));
+    const { problems } = await (goOn === undo ? undo(site, stateFile) : migrate(site));
+    expect(problems).toEqual([]);
+    expect(await readBlob(site, goOn === undo ? 'dbfiles' : 'localfs', id)).toBe('second');
+  }
+});
+
 test('turns back what --references moved, whatever columns are configured', async () => {
   const site = makeSite('references = files.data\n');
   query(site, 'CREATE TABLE drafts (id INTEGER PRIMARY KEY, data TEXT)');
