@@ -83,6 +83,6 @@ function explainUsage(command: Command, name: string): void {
 }
 
 function optionsOf(command: Command): string {
-  const { options } = command;
+  const options = command.options.filter(({ hidden }) => !hidden);
   return options.map(({ long, short }) => (short ? `${short}/${long}` : long)).join(' ');
 }

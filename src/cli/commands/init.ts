@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { stringify } from 'ini';
@@ -40,8 +40,11 @@ async function init({ output }: Context, file: string): Promise<void> {
     });
   }
   const directory = path.join(path.dirname(file), 'files');
-  await mkdir(directory, { recursive: true }).catch((error: unknown) => {
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (error) {
+    await rm(file);
     throw fileError(error, `cannot make the directory ${directory}`);
-  });
+  }
   await output.data(file, { file });
 }

@@ -25,6 +25,12 @@ interface Options {
   readonly progress: boolean;
 }
 
+/** The options that say nothing to `--undo`; ignored, one such as `--dry-run` would do harm. */
+const ofForwardRuns = [
+  ...['from', 'to', 'fromStorage', 'toStorage', 'dryRun', 'deleteSource'],
+  ...['references', 'where', 'limit', 'state'],
+];
+
 export function registerMigrate(program: Command, start: () => Context): void {
   program
     .command('migrate-storage')
@@ -32,8 +38,8 @@ export function registerMigrate(program: Command, start: () => Context): void {
     .description('move blobs to another storage and rewrite the references in the database')
     .option('--from <storage>', 'where the blobs are')
     .option('--to <storage>', 'where they go')
-    .addOption(new Option('--from-storage <storage>').hideHelp())
-    .addOption(new Option('--to-storage <storage>').hideHelp())
+    .addOption(new Option('--from-storage <storage>').hideHelp().conflicts('from'))
+    .addOption(new Option('--to-storage <storage>').hideHelp().conflicts('to'))
     .option('--dry-run', 'read everything, write nothing')
     .option('--delete-source', 'then delete from the source what nothing names any more')
     .option('--references <table.column>', 'only these columns (may be repeated)', collect)
@@ -45,7 +51,12 @@ export function registerMigrate(program: Command, start: () => Context): void {
       'where to note what was done (default: depot-state/ beside the configuration)',
     )
     .addOption(new Option('--verify <how>', 'full: read every copy back').choices(['full']))
-    .option('--undo <state>', 'turn the references back that the runs of a state file moved')
+    .addOption(
+      new Option(
+        '--undo <state>',
+        'turn the references back that the runs of a state file moved',
+      ).conflicts(ofForwardRuns),
+    )
     .option('--no-progress', 'no progress bar')
     .action((options: Options) => migrateStorage(start(), options));
 }

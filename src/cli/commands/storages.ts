@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { DepotError, exitCodes, messageOf } from '../../errors.js';
+import { redactSqlalchemyUrl } from '../../config/sqlalchemy-url.js';
+import { DepotError, type ErrorKind, exitCodes, messageOf } from '../../errors.js';
 import type { Manager, StorageDescription } from '../../manager.js';
 import type { Context } from '../context.js';
 
@@ -29,11 +30,14 @@ async function show(context: Context, options: Options): Promise<void> {
   const { output } = context;
   const manager = await context.manager();
   const rows: string[][] = [];
+  const kinds = new Set<ErrorKind>();
   for (const storage of manager.describe()) {
-    const reach = options.ping ? await ping(manager, storage.name, context) : null;
+    const reach = options.ping ? await ping(manager, storage.name, kinds) : null;
     if (output.json) await output.data('', { ...storage, ...reach });
-    rows.push([...cells(storage), ...(reach === null ? [] : [reach.error ?? 'ok'])]);
+    rows.push([...cells(storage, manager), ...(reach === null ? [] : [reach.error ?? 'ok'])]);
   }
+  const [kind] = kinds;
+  if (kind !== undefined) context.exitCode = exitCodes[kinds.size === 1 ? kind : 'failed'];
   if (output.json) return;
   const { printTable } = await import('../table.js');
   const head = [
@@ -47,17 +51,22 @@ async function show(context: Context, options: Options): Promise<void> {
   await printTable(output, head, rows);
 }
 
-function cells({ name, kind, aliases, options, ...storage }: StorageDescription): string[] {
+function cells(storage: StorageDescription, { configuration }: Manager): string[] {
+  const { name, kind, aliases, options } = storage;
   const settings = Object.entries(options).map(([option, value]) => `${option}=${value}`);
+  const { sqlalchemyUrl } = configuration;
+  if (kind === 'sql' && sqlalchemyUrl !== undefined) {
+    settings.push(`sqlalchemy.url=${redactSqlalchemyUrl(sqlalchemyUrl.value)}`);
+  }
   return [name, kind, storage.default ? 'yes' : '', aliases.join(', '), settings.join(' ')];
 }
 
-async function ping(manager: Manager, name: string, context: Context): Promise<Reach> {
+async function ping(manager: Manager, name: string, kinds: Set<ErrorKind>): Promise<Reach> {
   try {
     await (await manager.storage(name)).backend.ping();
     return { reachable: true, error: null };
   } catch (error) {
-    context.exitCode = exitCodes[error instanceof DepotError ? error.kind : 'failed'];
+    kinds.add(error instanceof DepotError ? error.kind : 'failed');
     return { reachable: false, error: messageOf(error) };
   }
 }
