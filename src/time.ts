@@ -111,16 +111,20 @@ export function zoneClock(zone?: string): ZoneClock {
   };
 }
 
-/** Offsets change on quarters of an hour at most, and asking for one is slow. */
+/** Asking for an offset is slow: of a quarter of an hour without a change it is asked for once. */
 function remembered(offsetAt: (time: Date) => number): (time: Date) => number {
   const quarter = 15 * 60 * 1000;
   const known = new Map<number, number>();
+  const ask = (time: number): number => {
+    const offset = known.get(time) ?? offsetAt(new Date(time));
+    if (known.size > 10_000) known.clear();
+    known.set(time, offset);
+    return offset;
+  };
   return (time) => {
     const start = Math.floor(time.getTime() / quarter) * quarter;
-    const offset = known.get(start) ?? offsetAt(new Date(start));
-    if (known.size > 10_000) known.clear();
-    known.set(start, offset);
-    return offset;
+    const offset = ask(start);
+    return offset === ask(start + quarter) ? offset : offsetAt(time);
   };
 }
 
