@@ -16,7 +16,8 @@ export function readTexts(handle: Sqlite.Database, query: TextQuery): TextRow[] 
     conditions.push(`instr(${column}, ?) > 0`);
     values.push(containing);
   }
-  if (where !== undefined) conditions.push(`(${where})`);
+  // It may end in a comment.
+  if (where !== undefined) conditions.push(`(${where}\n)`);
   if (after !== undefined) {
     conditions.push(`(${columnList(order)}) > (${order.map(() => '?').join(', ')})`);
     values.push(...after);
