@@ -56,30 +56,33 @@ function describe({ references, blobs, bytes }: Counts): string {
 /** The number of references is not known before the end, so the bar counts and does not fill. */
 async function bar(): Promise<Display> {
   const { default: progress } = await import('cli-progress');
+  const started = Date.now();
+  const frames = ['|', '/', '-', '\\'];
+  let frame = 0;
+  let text = '';
   const line = new progress.SingleBar({
-    format: '{activity}  {text}  {duration_formatted}',
+    format() {
+      frame += 1;
+      const seconds = Math.floor((Date.now() - started) / 1000);
+      return `${frames[frame % frames.length]}  ${text}  ${seconds} s`;
+    },
     stream: process.stderr,
     hideCursor: true,
     clearOnComplete: true,
     fps: 10,
     gracefulExit: false,
   });
-  let text = '';
-  const frames = ['|', '/', '-', '\\'];
-  let frame = 0;
-  const payload = (): { activity: string; text: string } => ({
-    activity: frames[frame++ % frames.length] as string,
-    text,
-  });
-  line.start(0, 0, payload());
+  line.start(0, 0);
   return {
     update(counts) {
       text = describe(counts);
-      line.update(0, payload());
+      line.update(0);
     },
     aside(print) {
-      process.stderr.write('\r\u001b[K');
+      // Ended and begun again: at its end it goes back to where it began.
+      line.stop();
       print();
+      line.start(0, 0);
     },
     stop: () => line.stop(),
   };

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect } from 'vitest';
 
@@ -53,30 +52,64 @@ export function newSite(): string {
   return here;
 }
 
-/** Starts depot in a directory, with nothing of this process's own settings. */
-export function start(
+/** Starts a program in a directory, with nothing of this process's own settings. */
+function startProgram(
   here: string,
-  args: readonly string[],
-  options: RunOptions & { stdio?: SpawnOptions['stdio'] } = {},
+  [program, ...args]: readonly [string, ...string[]],
+  options: RunOptions & { stdio?: SpawnOptions['stdio'] },
 ): ChildProcess {
   const { PATH = '', HOME = '' } = process.env;
-  return spawn(process.execPath, [executable, ...args], {
+  return spawn(program, args, {
     cwd: here,
     env: { PATH, HOME, TZ: 'Europe/Berlin', ...options.env },
     stdio: options.stdio ?? 'pipe',
   });
 }
 
+export function start(
+  here: string,
+  args: readonly string[],
+  options: RunOptions & { stdio?: SpawnOptions['stdio'] } = {},
+): ChildProcess {
+  return startProgram(here, [process.execPath, executable, ...args], options);
+}
+
+/** Runs a script of bash, in which `depot` is a command. */
+export function shell(here: string, script: string): Promise<Outcome> {
+  const command = `depot() { "$NODE" "$DEPOT" "$@"; }\n${script}`;
+  const env = { NODE: process.execPath, DEPOT: executable };
+  return outcome(startProgram(here, ['bash', '-c', command], { env }));
+}
+
+/** Runs depot with standard output and error on a terminal; `out` is what it shows. */
+export function onTerminal(
+  python: string,
+  here: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Outcome> {
+  const script =
+    'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
+  const command = [python, '-c', script, process.execPath, executable, ...args] as const;
+  const stdio: SpawnOptions['stdio'] = ['ignore', 'pipe', 'pipe'];
+  return outcome(startProgram(here, command, { env: { TERM: 'xterm', ...env }, stdio }));
+}
+
 /** What a started process prints, and how it ends. */
 export async function outcome(child: ChildProcess): Promise<Outcome> {
-  const bytesOf = (stream: ChildProcess['stdout']) =>
-    stream === null ? Promise.resolve(Buffer.alloc(0)) : buffer(stream);
-  const [stdout, stderr] = await Promise.all([
-    bytesOf(child.stdout),
-    bytesOf(child.stderr),
-    once(child, 'close'),
-  ]);
-  return { code: child.exitCode, stdout, out: stdout.toString(), err: stderr.toString() };
+  const printed = collect(child.stdout);
+  const said = collect(child.stderr);
+  await once(child, 'close');
+  const stdout = Buffer.concat(printed);
+  const err = Buffer.concat(said).toString();
+  return { code: child.exitCode, stdout, out: stdout.toString(), err };
+}
+
+/** What the stream gives, up to where it ends or is destroyed. */
+function collect(stream: ChildProcess['stdout']): Buffer[] {
+  const chunks: Buffer[] = [];
+  stream?.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return chunks;
 }
 
 /** Runs depot to its end. */
