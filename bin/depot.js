@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // Only syntax that an old Node understands: it must get as far as saying that it is too old.
-const oldest = 22;
+const oldest = '22.3';
 
-if (Number(process.versions.node.split('.')[0]) < oldest) {
+// What the newer ones have, and this one needs.
+if (!process.getBuiltinModule || Number(process.versions.node.split('.')[0]) < 22) {
   console.error(`depot: needs Node ${oldest} or newer: this is ${process.versions.node}`);
   process.exitCode = 2;
 } else {
@@ -23,11 +24,10 @@ async function start(args) {
   }
   // Synchronizing many small files at once takes threads.
   if (process.env.UV_THREADPOOL_SIZE === undefined) process.env.UV_THREADPOOL_SIZE = '16';
-  const { enableCompileCache } = await import('node:module');
+  const { enableCompileCache } = process.getBuiltinModule('node:module');
   if (enableCompileCache) enableCompileCache();
-  const { setFlagsFromString } = await import('node:v8');
   // Without it the young generation grows by a hundred megabytes that are soon garbage.
-  setFlagsFromString('--semi-space-growth-factor=1');
+  process.getBuiltinModule('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
   const { main } = await import('../dist/cli/main.js');
   const code = await main(args);
   // Output that nobody takes would keep an interrupted process alive.

@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
 import { DepotError, type ErrorKind } from './errors.js';
 
 /** Bytes a chunk at most where we cut a longer value ourselves. */
@@ -41,6 +41,8 @@ export interface Measure {
 }
 
 export function newMeasure(): Measure {
+  // Loaded when first needed: importing it takes as long as all that a listing loads.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   return { length: 0, hash: createHash('sha256') };
 }
 

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { link, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { BlobMetadata, BlobSource } from '../backend.js';
 import { DepotError } from '../errors.js';
 import { errorCode, syncDirectory, writeDurably } from '../files.js';
+import { newUuid } from './identifiers.js';
 import {
   decidedReplace,
   fileName,
@@ -47,7 +47,7 @@ export async function createEntry(
 /** A directory of its own to put a blob together in. */
 async function makeStaged(storagePath: string): Promise<string> {
   const staging = path.join(storagePath, stagingName);
-  const staged = path.join(staging, randomUUID());
+  const staged = path.join(staging, newUuid());
   while (true) {
     try {
       await mkdir(staged);
@@ -116,7 +116,7 @@ export async function replaceEntry(
   source: BlobSource,
   metadata: BlobMetadata,
 ): Promise<number> {
-  const token = randomUUID();
+  const token = newUuid();
   try {
     const length = await writeDurably(path.join(directory, stagedFile + token), source.chunks);
     const text = encode(formatMetadata(metadata, length));

@@ -1,13 +1,12 @@
 import type { Dirent } from 'node:fs';
 import { mkdir, opendir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { v1 as timeUuid } from 'uuid';
 import type { Backend, BlobSource, ByteRange } from '../backend.js';
 import { DepotError, messageOf } from '../errors.js';
 import { errorCode, fileError, placeOf } from '../files.js';
 import { acceptsUuid } from '../python/uuid.js';
 import { chunkSize } from '../streams.js';
-import { derivedUuid } from './identifiers.js';
+import { derivedUuid, newUuid } from './identifiers.js';
 import { metadataName, type OpenBlob, openEntry } from './local-entry.js';
 import { createEntry, deleteEntry, removeStaging, replaceEntry } from './local-write.js';
 
@@ -36,7 +35,7 @@ export function openLocal(storagePath: string): Backend {
       return storagePath;
     },
     acceptsId: (id) => acceptsUuid(id) && Buffer.byteLength(id) <= nameLength,
-    newId: () => timeUuid(),
+    newId: newUuid,
     idFor: derivedUuid,
     publicUrl: () => null,
     async info(id) {

@@ -1,10 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { v1 as timeUuid } from 'uuid';
 import type { Backend, BlobContent, BlobInfo, BlobMetadata, BlobSource } from '../backend.js';
 import { DepotError } from '../errors.js';
 import { acceptsUuid } from '../python/uuid.js';
 import { slices } from '../streams.js';
-import { derivedUuid } from './identifiers.js';
+import { derivedUuid, newUuid } from './identifiers.js';
 
 interface Entry {
   readonly info: BlobInfo;
@@ -14,7 +12,7 @@ interface Entry {
 /** Blobs in this process' memory, as `depot.io.memory.MemoryFileStorage`: for tests. */
 export function openMemory(): Backend {
   const entries = new Map<string, Entry>();
-  const identity = `memory:${randomUUID()}`;
+  const identity = `memory:${newUuid()}`;
   let versions = 0;
 
   const entryOf = (id: string): Entry => {
@@ -38,7 +36,7 @@ export function openMemory(): Backend {
     ping: async () => {},
     provision: async () => 'memory',
     acceptsId: acceptsUuid,
-    newId: () => timeUuid(),
+    newId: newUuid,
     idFor: derivedUuid,
     publicUrl: () => null,
     info: async (id) => entryOf(id).info,

@@ -1,9 +1,8 @@
-import { v1 as timeUuid } from 'uuid';
 import type { Backend, BlobInfo, BlobMetadata } from '../backend.js';
 import type { BlobColumns, BlobRow, Database } from '../databases/database.js';
 import { DepotError } from '../errors.js';
 import type { ZoneClock } from '../time.js';
-import { derivedUuid } from './identifiers.js';
+import { derivedUuid, newUuid } from './identifiers.js';
 
 /** Rows of the table `blobs` listed at a time. */
 const listPage = 500;
@@ -52,7 +51,7 @@ export function openSql(database: Database, clock: ZoneClock): Backend {
       return `table blobs of ${database.name}`;
     },
     acceptsId: (id) => id !== '' && characters(id) <= idLength && !id.includes('\0'),
-    newId: () => timeUuid(),
+    newId: newUuid,
     idFor: derivedUuid,
     publicUrl: () => null,
     async info(id) {
