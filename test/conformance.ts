@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 import { concurrency } from './conformance/concurrency.js';
-import { failures } from './conformance/failures.js';
+import { failingSources } from './conformance/failures.js';
 import type { Harness } from './conformance/harness.js';
 import { identifiers } from './conformance/identifiers.js';
 import { listing } from './conformance/listing.js';
@@ -18,7 +18,7 @@ export function conformance(name: string, harness: Harness): void {
     metadata(harness);
     listing(harness);
     identifiers(harness);
-    failures(harness);
+    failingSources(harness);
     concurrency(harness);
   });
 }

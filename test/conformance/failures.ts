@@ -1,10 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import type { Storage, WriteOptions } from '../../src/storage.js';
-import { chunksOf, contentOf, type Harness, listed, openStorage, pattern } from './harness.js';
+import {
+  chunksOf,
+  contentOf,
+  type Harness,
+  letGo,
+  listed,
+  openStorage,
+  pattern,
+} from './harness.js';
 
-async function* breaking(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
-  throw new Error('the source broke');
+/** Gives the chunks, then fails; `code` is that of an error of the file system. */
+async function* failing(
+  message: string,
+  { after = [], code }: { after?: readonly Uint8Array[]; code?: string } = {},
+): AsyncGenerator<Uint8Array> {
+  yield* chunksOf(...after);
+  throw Object.assign(new Error(message), code === undefined ? {} : { code });
 }
 
 async function* stalling(bytes: Uint8Array, stalled: () => void): AsyncGenerator<Uint8Array> {
@@ -13,22 +25,56 @@ async function* stalling(bytes: Uint8Array, stalled: () => void): AsyncGenerator
   await new Promise(() => {});
 }
 
+/** Longer than what a store buffers, so that some of it has been sent. */
+const much = pattern(6_000_000);
+
 interface Failure {
   readonly name: string;
   readonly message: RegExp;
   make(): { source: AsyncIterable<Uint8Array>; options: WriteOptions };
 }
 
-const failing: readonly Failure[] = [
+const failures: readonly Failure[] = [
+  {
+    name: 'fails at once',
+    message: /the source broke/,
+    make: () => ({ source: failing('the source broke'), options: {} }),
+  },
   {
     name: 'fails half way',
     message: /the source broke/,
-    make: () => ({ source: breaking(pattern(2_000_000)), options: {} }),
+    make: () => ({ source: failing('the source broke', { after: [much] }), options: {} }),
   },
   {
     name: 'fails half way, of known length',
     message: /the source broke/,
-    make: () => ({ source: breaking(pattern(2_000_000)), options: { length: 4_000_000 } }),
+    make: () => ({
+      source: failing('the source broke', { after: [much] }),
+      options: { length: 2 * much.byteLength },
+    }),
+  },
+  {
+    name: 'fails after all that was announced',
+    message: /the source broke/,
+    make: () => ({
+      source: failing('the source broke', { after: [much] }),
+      options: { length: much.byteLength },
+    }),
+  },
+  {
+    name: 'fails like a file that is not there',
+    message: /no such file/,
+    make: () => ({ source: failing('no such file', { code: 'ENOENT' }), options: {} }),
+  },
+  {
+    name: 'fails like a store that has the blob',
+    message: /exists/,
+    make: () => ({ source: failing('it exists', { code: 'EEXIST' }), options: {} }),
+  },
+  {
+    name: 'gives nothing of what was announced',
+    message: /only 0 bytes/,
+    make: () => ({ source: chunksOf(), options: { length: 10 } }),
   },
   {
     name: 'ends early',
@@ -36,16 +82,26 @@ const failing: readonly Failure[] = [
     make: () => ({ source: chunksOf('12345'), options: { length: 10 } }),
   },
   {
+    name: 'ends early after much',
+    message: /only 6000000 bytes/,
+    make: () => ({ source: chunksOf(much), options: { length: much.byteLength + 1 } }),
+  },
+  {
     name: 'gives more than announced',
     message: /more/,
     make: () => ({ source: chunksOf('12345', '67890'), options: { length: 7 } }),
+  },
+  {
+    name: 'gives more than nothing',
+    message: /more/,
+    make: () => ({ source: chunksOf('', 'x'), options: { length: 0 } }),
   },
   {
     name: 'stalls and is aborted',
     message: /gave up/,
     make() {
       const controller = new AbortController();
-      const source = stalling(pattern(2_000_000), () => controller.abort(new Error('gave up')));
+      const source = stalling(much, () => controller.abort(new Error('gave up')));
       return { source, options: { signal: controller.signal } };
     },
   },
@@ -59,20 +115,34 @@ const failing: readonly Failure[] = [
   },
 ];
 
+/** Neither the blob that is asked for nor the storage is what is missing or taken. */
+const notTheStores = expect.not.objectContaining({
+  kind: expect.stringMatching(/^(not-found|refused|unreachable|usage)$/),
+});
+
 async function expectUntouched(storage: Storage, id: string): Promise<void> {
   expect(await contentOf(storage, id)).toBe('kept');
   expect(await storage.info(id)).toMatchObject({ filename: 'kept.txt', contentLength: 4 });
   expect(await listed(storage)).toEqual([id]);
 }
 
-export function failures(harness: Harness): void {
-  describe.each(failing)('a source that $name', ({ message, make }) => {
+async function errorOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => expect.unreachable('no error'),
+    (error: unknown) => error,
+  );
+}
+
+export function failingSources(harness: Harness): void {
+  describe.each(failures)('a source that $name', ({ message, make }) => {
     test('creates nothing', async () => {
       const { storage } = await openStorage(harness);
       const kept = await storage.create(chunksOf('kept'), { filename: 'kept.txt' });
       const id = storage.backend.newId();
       const { source, options } = make();
-      await expect(storage.create(source, { ...options, id })).rejects.toThrow(message);
+      const error = await errorOf(storage.create(source, { ...options, id }));
+      expect(error).toMatchObject({ message: expect.stringMatching(message) });
+      expect(error).toEqual(notTheStores);
       expect(await storage.find(id)).toBeNull();
       await expectUntouched(storage, kept.id);
       await storage.create(chunksOf('now it works'), { id });
@@ -82,11 +152,30 @@ export function failures(harness: Harness): void {
     test('replaces nothing', async () => {
       const { storage } = await openStorage(harness);
       const { id } = await storage.create(chunksOf('kept'), { filename: 'kept.txt' });
-      const { version } = await storage.info(id);
+      const before = await storage.info(id);
       const { source, options } = make();
-      await expect(storage.replace(id, source, options)).rejects.toThrow(message);
+      const error = await errorOf(
+        storage.replace(id, source, { ...options, filename: 'lost.txt' }),
+      );
+      expect(error).toMatchObject({ message: expect.stringMatching(message) });
+      expect(error).toEqual(notTheStores);
       await expectUntouched(storage, id);
-      expect((await storage.info(id)).version).toBe(version);
+      expect(await storage.info(id)).toEqual(before);
+      await storage.replace(id, chunksOf('now it works'));
+      expect(await contentOf(storage, id)).toBe('now it works');
     });
+  });
+
+  test('a source that gives too much is let go', async () => {
+    const { storage } = await openStorage(harness);
+    const { id } = await storage.create(chunksOf('kept'));
+    for (const write of [
+      (source: AsyncIterable<Uint8Array>) => storage.create(source, { length: 3 }),
+      (source: AsyncIterable<Uint8Array>) => storage.replace(id, source, { length: 3 }),
+    ]) {
+      const { source, left } = letGo(chunksOf('12345', '67890'));
+      await expect(write(source)).rejects.toThrow('more');
+      await left;
+    }
   });
 }

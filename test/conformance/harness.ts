@@ -14,6 +14,8 @@ export interface Opened {
 /** How a suite gets at storages of one kind; what the kind cannot do is said here, by name. */
 export interface Harness {
   open(): Promise<Opened>;
+  /** Opens a storage whose directory, bucket or table is not there; absent where it always is. */
+  openMissing?(): Promise<Opened>;
   /** Characters of a filename that the store keeps. */
   readonly filenameLimit?: number;
   /** Whether a filename may hold half of a surrogate pair. */
@@ -29,6 +31,22 @@ export async function openStorage(harness: Harness): Promise<{ storage: Storage;
 
 export async function* chunksOf(...chunks: (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
   for (const chunk of chunks) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+}
+
+/** The chunks, one after the other, and in `left` whether they have been let go of. */
+export function letGo(chunks: AsyncIterable<Uint8Array>): {
+  source: AsyncIterable<Uint8Array>;
+  left: Promise<void>;
+} {
+  const { promise: left, resolve } = Promise.withResolvers<void>();
+  async function* source(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* chunks;
+    } finally {
+      resolve();
+    }
+  }
+  return { source: source(), left };
 }
 
 export async function collected(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
