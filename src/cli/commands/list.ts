@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { BlobInfo } from '../../backend.js';
 import type { Storage } from '../../storage.js';
 import { parseCount } from '../arguments.js';
 import { infoObject } from '../blob-info.js';
@@ -25,14 +26,34 @@ async function list(context: Context, name: string | undefined, options: Options
   const { output } = context;
   const manager = await context.manager();
   const storage = await manager.storage(name ?? manager.defaultName());
-  await forEachItem(context, limited(storage.list(), options.limit), async (id) => {
-    if (options.long) return printLong(context, storage, id);
+  const ids = limited(storage.list(), options.limit);
+  if (options.long) return listLong(context, storage, ids);
+  await forEachItem(context, ids, async (id) => {
     await output.data(storage.path(id), { path: storage.path(id), storage: storage.name, id });
   });
 }
 
-async function printLong({ output }: Context, storage: Storage, id: string): Promise<void> {
-  const object = infoObject(storage, await storage.info(id));
+/** Looks several up at once, and prints them in the order of the listing. */
+async function listLong(
+  context: Context,
+  storage: Storage,
+  ids: AsyncIterable<string>,
+): Promise<void> {
+  const { pMapIterable } = await import('p-map');
+  const lookUp = (id: string): Promise<{ info: BlobInfo } | { error: unknown }> =>
+    storage.info(id).then(
+      (info) => ({ info }),
+      (error: unknown) => ({ error }),
+    );
+  const found = pMapIterable(ids, lookUp, { concurrency: 16, backpressure: 64 });
+  await forEachItem(context, found, async (one) => {
+    if ('error' in one) throw one.error;
+    await printLong(context, storage, one.info);
+  });
+}
+
+async function printLong({ output }: Context, storage: Storage, info: BlobInfo): Promise<void> {
+  const object = infoObject(storage, info);
   const size = String(object.content_length).padStart(10);
   const time = object.last_modified ?? '-'.padEnd(20);
   const type = object.content_type;
