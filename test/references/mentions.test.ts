@@ -70,7 +70,6 @@ describe('identifiers of hexadecimal digits', () => {
         fc.pre(!/[\\%&]/.test(before));
         expect(isFound(`${before} ${form(plain)} ${behind}`, plain)).toBe(true);
       }),
-      { numRuns: 300 },
     );
   });
 

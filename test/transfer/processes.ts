@@ -25,12 +25,12 @@ export interface Running {
 
 /**
  * Starts the built `depot migrate-storage` on a site, from `dbfiles` to `localfs` unless told.
- * `program` is the path of its executable from here.
+ * `program` is its executable.
  */
 export function startMigration(
   site: Site,
   args: readonly string[] = [],
-  program = '../../bin/depot.js',
+  program = new URL('../../bin/depot.js', import.meta.url),
 ): Running {
   if (!existsSync(built)) throw new Error('not built yet: npm run build');
   const way =
@@ -39,15 +39,7 @@ export function startMigration(
       : ['--from', 'dbfiles', '--to', 'localfs'];
   const child = spawn(
     process.execPath,
-    [
-      fileURLToPath(new URL(program, import.meta.url)),
-      '-c',
-      site.ini,
-      '--json',
-      'migrate-storage',
-      ...way,
-      ...args,
-    ],
+    [fileURLToPath(program), '-c', site.ini, '--json', 'migrate-storage', ...way, ...args],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   return { child, ended: endOf(child) };

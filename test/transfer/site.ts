@@ -74,7 +74,7 @@ export function makeSite(settings = ''): Site {
   return site;
 }
 
-export function temporaryDirectory(): string {
+function temporaryDirectory(): string {
   const directory = mkdtempSync(path.join(tmpdir(), 'depot-transfer-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
