@@ -8,7 +8,7 @@ import { metadata } from './conformance/metadata.js';
 import { reading } from './conformance/reading.js';
 import { writing } from './conformance/writing.js';
 
-export type { Harness, Opened } from './conformance/harness.js';
+export type { Harness } from './conformance/harness.js';
 
 /** The contract of a storage backend, as a suite that every backend passes. */
 export function conformance(name: string, harness: Harness): void {
