@@ -1,0 +1,93 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+
+const root = path.resolve(import.meta.dirname, '..');
+
+/** The rooms from the bottom up: each may import itself and what stands below it. */
+const rooms = [
+  'errors',
+  'python',
+  'time',
+  'backend',
+  'streams',
+  'files',
+  'lock',
+  'config',
+  'settings',
+  'databases',
+  'backends',
+  'registry',
+  'storage',
+  'manager',
+  'references',
+  'transfer',
+  'index',
+  'cli',
+];
+
+/** `errors` of `errors.ts`, `cli` of `cli/commands/list.ts`. */
+function roomOf(file: string): string {
+  return (file.split('/')[0] as string).replace(/\.(?:ts|js)$/, '');
+}
+
+const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter(
+  (file) => file.endsWith('.ts'),
+);
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(path.join(root, 'src', file), 'utf8');
+  const matches = text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g);
+  return [...matches].map(([, to]) => path.posix.join(path.posix.dirname(file), to as string));
+}
+
+test('every room is known', () => {
+  expect(sources.length).toBeGreaterThan(50);
+  for (const file of sources) expect(rooms).toContain(roomOf(file));
+});
+
+test.each(sources)('%s imports nothing from above', (file) => {
+  const own = roomOf(file);
+  for (const imported of importsOf(file)) {
+    const room = roomOf(imported);
+    expect({ imported, below: room === own || rooms.indexOf(room) < rooms.indexOf(own) }).toEqual({
+      imported,
+      below: true,
+    });
+  }
+});
+
+/** Packages that a command loads, asked of the process itself. */
+function packagesLoadedBy(directory: string, ...args: string[]): string[] {
+  const hook = `
+    import { registerHooks } from 'node:module';
+    const loaded = new Set();
+    registerHooks({ load(url, context, next) { loaded.add(url); return next(url, context); } });
+    process.on('exit', () => console.error([...loaded].filter((url) => url.includes('/node_modules/')).join('\\n')));`;
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(hook)}`,
+      path.join(root, 'bin/depot.js'),
+      ...args,
+    ],
+    { cwd: directory, encoding: 'utf8' },
+  );
+  expect(status).toBe(0);
+  const names = stderr.matchAll(/\/node_modules\/([^/\n]+)/g);
+  return [...new Set([...names].map(([, name]) => name as string))];
+}
+
+test('a command loads no driver or library that it does not use', () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'depot-imports-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  expect(packagesLoadedBy(directory, '--version')).toEqual([]);
+  expect(packagesLoadedBy(directory, 'init')).toEqual(['ini']);
+  expect(packagesLoadedBy(directory, 'list')).toEqual([]);
+  expect(packagesLoadedBy(directory, 'put', path.join(root, 'LICENSE'))).toEqual([]);
+  expect(packagesLoadedBy(directory, 'list', '-l')).toEqual([]);
+  expect(packagesLoadedBy(directory, 'storages')).toEqual(expect.arrayContaining(['cli-table3']));
+});
