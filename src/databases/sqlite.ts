@@ -115,6 +115,10 @@ function explain(error: unknown, file: string, what: string): DepotError {
   if (code.startsWith('SQLITE_CANTOPEN') || code.startsWith('SQLITE_READONLY')) {
     return new DepotError('unreachable', `${failed}: permission denied`, cause);
   }
+  if (messageOf(error) === 'no such table: blobs') {
+    const hint = 'Check sqlalchemy.url; the table is made with: depot storages create NAME';
+    return new DepotError('unreachable', `${failed}: it has no table blobs`, { ...cause, hint });
+  }
   if (code === 'SQLITE_FULL') {
     const hint = 'Nothing half written was kept. Free some space, then run it again.';
     return new DepotError('failed', `${failed}: no space left on the disk`, { ...cause, hint });

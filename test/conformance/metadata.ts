@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { chunksOf, type Harness, openStorage } from './harness.js';
 
@@ -20,7 +21,21 @@ const oddNames = [
   'bell\u0007.txt',
   '</script>.html',
   '%',
+  '%2e%2e%2f',
+  '..',
+  "it's `quoted`; --",
+  '\u{10ffff}\u200d\ufeff',
 ];
+
+/** What a store with these limits keeps of a filename. */
+function kept(filename: string, { filenameLimit = 1000, keepsLoneSurrogates }: Harness): boolean {
+  return [...filename].length <= filenameLimit && (keepsLoneSurrogates || filename.isWellFormed());
+}
+
+/** Seconds since 1970: what every store keeps of a time. */
+function secondsOf(time: Date | null): number | null {
+  return time === null ? null : Math.floor(time.getTime() / 1000);
+}
 
 export function metadata(harness: Harness): void {
   describe('metadata', () => {
@@ -28,6 +43,28 @@ export function metadata(harness: Harness): void {
       const { storage } = await openStorage(harness);
       const { id } = await storage.create(chunksOf('x'), { filename, contentType: 'text/x-odd' });
       expect(await storage.info(id)).toMatchObject({ filename, contentType: 'text/x-odd' });
+    });
+
+    test('keeps any filename and any time, also when it replaces', async () => {
+      const { storage } = await openStorage(harness);
+      const { id } = await storage.create(chunksOf('x'));
+      const filenames = fc
+        .string({ unit: 'binary', maxLength: 60 })
+        .filter((name) => !name.includes('\0') && kept(name, harness));
+      const times = fc.date({ min: new Date(0), max: new Date('2099-12-31'), noInvalidDate: true });
+      await fc.assert(
+        fc.asyncProperty(filenames, times, async (filename, lastModified) => {
+          const attributes = { filename, contentType: 'text/x-odd', lastModified };
+          const created = await storage.create(chunksOf('x'), attributes);
+          await storage.replace(id, chunksOf('y'), attributes);
+          for (const one of [created.id, id]) {
+            const info = await storage.info(one);
+            expect(info).toMatchObject({ filename, contentType: 'text/x-odd' });
+            expect(secondsOf(info.lastModified)).toBe(secondsOf(lastModified));
+          }
+        }),
+        { numRuns: 30 },
+      );
     });
 
     test('keeps half a surrogate pair in a filename', async (context) => {
@@ -45,6 +82,15 @@ export function metadata(harness: Harness): void {
       expect((await storage.info(id)).filename).toBe(`${'ä'.repeat(Math.min(300, limit - 4))}.tar`);
     });
 
+    test.each(['', 'text/plain; charset=utf-8', 'x', 'application/x-"odd"; name=ä'])(
+      'keeps the content type %j',
+      async (contentType) => {
+        const { storage } = await openStorage(harness);
+        const { id } = await storage.create(chunksOf('x'), { filename: 'a.csv', contentType });
+        expect((await storage.info(id)).contentType).toBe(contentType);
+      },
+    );
+
     test('has defaults: no name, no type', async () => {
       const { storage } = await openStorage(harness);
       const { id } = await storage.create(chunksOf('x'));
@@ -60,15 +106,25 @@ export function metadata(harness: Harness): void {
       expect((await storage.info(id)).contentType).toBe('text/csv');
     });
 
-    test.each(['2026-01-02T03:04:05Z', '1999-12-31T23:59:59Z', '2026-07-01T00:00:00Z', null])(
-      'keeps the time %s',
-      async (time) => {
-        const { storage } = await openStorage(harness);
-        const lastModified = time === null ? null : new Date(time);
-        const { id } = await storage.create(chunksOf('x'), { lastModified });
-        expect((await storage.info(id)).lastModified).toEqual(lastModified);
-      },
-    );
+    test.each([
+      '2026-01-02T03:04:05Z',
+      '1999-12-31T23:59:59Z',
+      '1970-01-01T00:00:00Z',
+      '1969-12-31T23:59:59Z',
+      '2024-02-29T12:00:00Z',
+      '2026-07-01T00:00:00Z',
+      // Before a time change in Berlin, in the gap's hour, and in the first of two equal hours.
+      '2026-03-29T00:59:59Z',
+      '2026-03-29T01:00:00Z',
+      '2026-10-25T00:30:00Z',
+      '2100-01-01T00:00:00Z',
+      null,
+    ])('keeps the time %s', async (time) => {
+      const { storage } = await openStorage(harness);
+      const lastModified = time === null ? null : new Date(time);
+      const { id } = await storage.create(chunksOf('x'), { lastModified });
+      expect((await storage.info(id)).lastModified).toEqual(lastModified);
+    });
 
     test('a replace keeps name and type, unless others are given', async () => {
       const { storage } = await openStorage(harness);

@@ -1,5 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { chunksOf, collected, contentOf, type Harness, openStorage, pattern } from './harness.js';
+import type { Storage } from '../../src/storage.js';
+import { chunksOf, collected, type Harness, openStorage, pattern, sha256 } from './harness.js';
+
+/** As long as what it replaces, so that a mix of both would have the right length. */
+const other = Buffer.alloc(3_000_000, 'other');
 
 export function reading(harness: Harness): void {
   describe('reading', () => {
@@ -24,14 +29,36 @@ export function reading(harness: Harness): void {
       }
     });
 
-    test('gives the old content whole, or an error, when it is replaced half way', async () => {
+    test('gives any range of a blob of any length', async () => {
+      const { storage } = await openStorage(harness);
+      const lengths = [1, 2, 1000, 261_120, 261_121, 1_048_576, 1_048_577];
+      const ids = await Promise.all(
+        lengths.map(async (length) => (await storage.create(chunksOf(pattern(length)))).id),
+      );
+      await fc.assert(
+        fc.asyncProperty(fc.nat(lengths.length - 1), fc.nat(), fc.nat(), async (which, a, b) => {
+          const length = lengths[which] as number;
+          const start = a % length;
+          const end = start + (b % (length - start));
+          const { chunks } = await storage.read(ids[which] as string, { range: { start, end } });
+          const expected = pattern(length).subarray(start, end + 1);
+          expect((await collected(chunks)).equals(expected)).toBe(true);
+        }),
+        { numRuns: 40 },
+      );
+    });
+
+    test.each([
+      ['replaced', (storage: Storage, id: string) => storage.replace(id, chunksOf(other))],
+      ['deleted', (storage: Storage, id: string) => storage.delete(id)],
+    ])('gives the old content whole, or an error, when it is %s half way', async (_how, change) => {
       const { storage } = await openStorage(harness);
       const old = pattern(3_000_000);
       const { id } = await storage.create(chunksOf(old));
       const content = await storage.read(id);
       const iterator = content.chunks[Symbol.asyncIterator]();
       const parts = [Uint8Array.from((await iterator.next()).value as Uint8Array)];
-      await storage.replace(id, chunksOf('new'));
+      await change(storage, id);
       try {
         for (let step = await iterator.next(); step.done !== true; step = await iterator.next()) {
           parts.push(Uint8Array.from(step.value));
@@ -40,7 +67,26 @@ export function reading(harness: Harness): void {
       } catch (error) {
         expect(error).toMatchObject({ name: 'DepotError' });
       }
-      expect(await contentOf(storage, id)).toBe('new');
+      const info = await storage.find(id);
+      if (info !== null) expect((await storage.hash(id)).sha256).toBe(sha256(other));
+    });
+
+    test('does not disturb other reads of the same blob', async () => {
+      const { storage } = await openStorage(harness);
+      const bytes = pattern(1_500_000);
+      const { id } = await storage.create(chunksOf(bytes));
+      const reads = Array.from({ length: 5 }, async (_, index) => {
+        const { chunks, close } = await storage.read(id);
+        const iterator = chunks[Symbol.asyncIterator]();
+        const first = await iterator.next();
+        // A reader may do what it likes with its chunks.
+        if (index === 0) (first.value as Uint8Array).fill(0);
+        if (index < 2) return close();
+        const rest = await collected({ [Symbol.asyncIterator]: () => iterator });
+        expect(Buffer.concat([first.value as Uint8Array, rest]).equals(bytes)).toBe(true);
+      });
+      await Promise.all(reads);
+      expect((await storage.hash(id)).sha256).toBe(sha256(bytes));
     });
 
     test('stops when it is aborted', async () => {

@@ -1,4 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { Readable } from 'node:stream';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Storage } from '../../src/storage.js';
 import {
   chunksOf,
   collected,
@@ -23,6 +25,14 @@ async function* oneBuffer(bytes: Uint8Array, size: number): AsyncGenerator<Uint8
     yield buffer.subarray(0, part.byteLength);
   }
   buffer.fill(0);
+}
+
+/** Parts of one buffer: who takes their whole memory stores too much. */
+async function* views(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  const shared = Buffer.concat([Buffer.alloc(10), bytes, Buffer.alloc(10)]);
+  for (let start = 0; start < bytes.byteLength; start += 400_000) {
+    yield shared.subarray(10 + start, 10 + Math.min(start + 400_000, bytes.byteLength));
+  }
 }
 
 async function* inChunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
@@ -57,6 +67,13 @@ export function writing(harness: Harness): void {
     test.each([
       ['byte by byte', byteByByte(pattern(5000)), pattern(5000)],
       ['from one buffer filled again', oneBuffer(pattern(3_000_000), 65_536), pattern(3_000_000)],
+      ['in chunks that share a buffer', views(pattern(3_000_000)), pattern(3_000_000)],
+      ['in one large chunk', chunksOf(pattern(20_000_000)), pattern(20_000_000)],
+      [
+        'from a stream of Node',
+        Readable.from([Buffer.from('a'), Buffer.from('b')]),
+        Buffer.from('ab'),
+      ],
       ['with empty chunks', chunksOf('', 'a', '', '', 'b', ''), Buffer.from('ab')],
       ['without a chunk', chunksOf(), Buffer.alloc(0)],
       ['with an empty chunk alone', chunksOf(''), Buffer.alloc(0)],
@@ -97,8 +114,36 @@ export function writing(harness: Harness): void {
       const { version } = await storage.info(id);
       expect((await storage.info(id)).version).toBe(version);
       expect((await storage.hash(id)).info.version).toBe(version);
-      await storage.replace(id, chunksOf('size'));
-      expect((await storage.info(id)).version).not.toBe(version);
+      // A store of rows tells versions apart by their length and time alone.
+      const lastModified = new Date('2026-01-02T03:04:05Z');
+      const seen = [version];
+      for (const [text, seconds] of [
+        ['longer', 0],
+        ['', 0],
+        ['same', 0],
+        ['size', 1],
+      ] as const) {
+        const time = new Date(lastModified.getTime() + 1000 * seconds);
+        await storage.replace(id, chunksOf(text), { lastModified: time });
+        seen.push((await storage.info(id)).version);
+        expect((await storage.hash(id)).info.version).toBe(seen.at(-1));
+      }
+      expect(new Set(seen).size).toBe(seen.length);
+    });
+
+    test('replaces any length by any other', async () => {
+      const { storage } = await openStorage(harness);
+      const { id } = await storage.create(chunksOf('first'));
+      for (const length of [0, 1, 3_000_000, 0, 2_000_000, 5]) {
+        const bytes = pattern(length);
+        const written = await storage.replace(id, chunksOf(bytes), { length });
+        expect(written).toEqual({ id, length, sha256: sha256(bytes) });
+        expect(await storage.hash(id)).toMatchObject({
+          sha256: sha256(bytes),
+          info: { contentLength: length },
+        });
+      }
+      expect(await listed(storage)).toEqual([id]);
     });
 
     test('deletes a blob, and no other', async () => {
@@ -123,6 +168,29 @@ export function writing(harness: Harness): void {
       expect((await collected((await other.read(id)).chunks)).toString()).toBe('kept');
       expect((await other.place()).identity).toBe((await storage.place()).identity);
       await other.close();
+    });
+
+    test('needs a storage that is there, and makes none', async (context) => {
+      if (harness.openMissing === undefined) return context.skip('there is always one');
+      const opened = await harness.openMissing();
+      onTestFinished(() => opened.close());
+      const storage = new Storage('missing', 'kind', opened.backend);
+      const id = storage.backend.newId();
+      const unreachable = { kind: 'unreachable' };
+      await expect(storage.backend.ping()).rejects.toMatchObject(unreachable);
+      await expect(storage.create(chunksOf('x'))).rejects.toMatchObject(unreachable);
+      await expect(storage.info(id)).rejects.toMatchObject(unreachable);
+      await expect(storage.find(id)).rejects.toMatchObject(unreachable);
+      await expect(storage.read(id)).rejects.toMatchObject(unreachable);
+      await expect(storage.replace(id, chunksOf('x'))).rejects.toMatchObject(unreachable);
+      await expect(storage.delete(id)).rejects.toMatchObject(unreachable);
+      await expect(listed(storage)).rejects.toMatchObject(unreachable);
+      await storage.backend.provision();
+      await storage.backend.ping();
+      await storage.create(chunksOf('now it works'), { id });
+      // Once more leaves it as it is.
+      await storage.backend.provision();
+      expect(await contentOf(storage, id)).toBe('now it works');
     });
 
     test('is another place than any other storage', async () => {

@@ -196,12 +196,15 @@ function* orders(first: number, second: number): Generator<[number, number, numb
   }
 }
 
-test.concurrent.each(scenarios)('$name never mix, in whatever order their calls come', async (scenario) => {
-  const endless = Number.POSITIVE_INFINITY;
-  const [first = 0, second = 0] = await run(scenario, [endless, endless, 0]);
-  for (const order of orders(first, second)) {
-    await run(scenario, order).catch((error: unknown) => {
-      throw new Error(`in the order ${order.join(', ')}`, { cause: error });
-    });
-  }
-});
+test.concurrent.each(scenarios)(
+  '$name never mix, in whatever order their calls come',
+  async (scenario) => {
+    const endless = Number.POSITIVE_INFINITY;
+    const [first = 0, second = 0] = await run(scenario, [endless, endless, 0]);
+    for (const order of orders(first, second)) {
+      await run(scenario, order).catch((error: unknown) => {
+        throw new Error(`in the order ${order.join(', ')}`, { cause: error });
+      });
+    }
+  },
+);
