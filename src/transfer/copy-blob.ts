@@ -15,7 +15,7 @@ export interface KnownContents {
   /** `path` is `storage/id`. */
   knows(path: string, sha256: string): boolean;
   /** Before a blob becomes visible. */
-  recordContent(path: string, sha256: string): void;
+  recordContent(path: string, sha256: string): Promise<void>;
 }
 
 /** How blobs get from one storage to another. */
@@ -127,7 +127,7 @@ async function write(
         const path = target.path(targetId);
         throw new DepotError('refused', `${path} was replaced while it was copied to`);
       }
-      contents.recordContent(target.path(targetId), content.sha256());
+      await contents.recordContent(target.path(targetId), content.sha256());
     });
     const { sha256 } =
       replaced === null

@@ -35,6 +35,7 @@ export async function copyBlobs(
   };
   const { concurrency } = context;
   await pMap(new Set(complete.flatMap((ids) => [...ids])), copyOne, { concurrency });
+  record(outcomes, context);
   for (const [id, outcome] of outcomes) countUncopied(id, outcome, context);
   return { outcomes, fatal };
 }
@@ -79,7 +80,6 @@ async function copyOnce(id: string, context: MigrateContext): Promise<Copied | N
   }
   const outcome = await copyBlob({ id, targetId }, context.copyOptions);
   if ('kind' in outcome) return outcome;
-  record(id, outcome, context);
   counts.blobs[outcome.status] += 1;
   if (outcome.status === 'copied') counts.bytes += outcome.length;
   observer.progress(counts);
@@ -91,10 +91,14 @@ async function isThere(id: string, { target, dryRun }: MigrateContext): Promise<
   return dryRun || (await target.find(id)) !== null;
 }
 
-function record(id: string, copy: Copied, { source, target, state }: MigrateContext): void {
-  const { sha256, length, version } = copy;
-  const paths = { source: source.path(id), target: target.path(target.idFor(id)) };
-  state.recordCopy({ ...paths, sha256, length, version });
+function record(outcomes: Outcomes, { source, target, state, samePlace }: MigrateContext): void {
+  if (samePlace) return;
+  const copies = [...outcomes].flatMap(([id, outcome]) =>
+    'kind' in outcome
+      ? []
+      : [{ ...outcome, source: source.path(id), target: target.path(target.idFor(id)) }],
+  );
+  state.recordCopies(copies);
 }
 
 /**
@@ -133,7 +137,7 @@ async function copyAgain(id: string, context: MigrateContext): Promise<Copied | 
   if (now === null || known === null || now.version === known.version) return null;
   const options = { ...copyOptions, signal: new AbortController().signal };
   const outcome = await copyBlob({ id, targetId: target.idFor(id) }, options);
-  if (!('kind' in outcome)) record(id, outcome, context);
+  record(new Map([[id, outcome]]), context);
   return outcome;
 }
 

@@ -43,7 +43,7 @@ export async function restoreBlob(
     counts.bytes += outcome.length;
   }
   for (const path of [source.path(id), target.path(targetId)]) {
-    state.recordContent(path, outcome.sha256);
+    await state.recordContent(path, outcome.sha256);
   }
   return outcome.version;
 }

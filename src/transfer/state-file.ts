@@ -47,7 +47,7 @@ export function openStateFile(file: string | null): Sqlite.Database {
     if (file !== null) mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
     const handle = new Sqlite(file ?? ':memory:');
     handle.pragma('journal_mode = WAL');
-    handle.pragma('synchronous = FULL');
+    handle.pragma('synchronous = NORMAL');
     handle.exec(schema);
     return handle;
   } catch (error) {

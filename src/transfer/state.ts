@@ -11,8 +11,8 @@ import { cannotWrite, openStateFile } from './state-file.js';
 export interface State extends KnownContents {
   /** The SHA-256 and source version of the copy that we made of this blob, if we did. */
   copyOf(path: string): { sha256: string; version: string; run: number } | null;
-  /** Its content is known at both ends from then on. */
-  recordCopy(copy: CopyRecord): void;
+  /** Their contents are known at both ends from then on. */
+  recordCopies(copies: readonly CopyRecord[]): void;
   /** Whether nothing has been wrong with this blob in this run so far. */
   isFirstProblem(path: string): boolean;
   /** Before the references change. */
@@ -42,7 +42,7 @@ export interface State extends KnownContents {
   close(): void;
 }
 
-interface CopyRecord {
+export interface CopyRecord {
   /** `storage/id` in the source and in the target. */
   readonly source: string;
   readonly target: string;
@@ -116,7 +116,7 @@ function copiesIn(
   handle: Sqlite.Database,
   run: number,
   writing: Writing,
-): Pick<State, 'copyOf' | 'recordCopy' | 'knows' | 'recordContent' | 'isFirstProblem'> {
+): Pick<State, 'copyOf' | 'recordCopies' | 'knows' | 'recordContent' | 'isFirstProblem'> {
   const select = handle.prepare<[string], NonNullable<ReturnType<State['copyOf']>>>(
     'SELECT sha256, version, run FROM copies WHERE source = ?',
   );
@@ -124,24 +124,39 @@ function copiesIn(
   const selectContent = handle.prepare('SELECT 1 FROM contents WHERE path = ? AND sha256 = ?');
   const insertContent = handle.prepare('INSERT OR IGNORE INTO contents VALUES (?, ?)');
   const insertProblem = handle.prepare('INSERT OR IGNORE INTO problems VALUES (?)');
-  const recordCopy = handle.transaction((copy: CopyRecord) => {
-    const { source, target, sha256, length, version } = copy;
-    insert.run(source, target, sha256, length, version, run, now());
-    for (const path of [source, target]) insertContent.run(path, sha256);
+  const recordCopies = handle.transaction((copies: readonly CopyRecord[]) => {
+    for (const { source, target, sha256, length, version } of copies) {
+      insert.run(source, target, sha256, length, version, run, now());
+      for (const path of [source, target]) insertContent.run(path, sha256);
+    }
   });
-  const unsynced = <A extends unknown[]>(action: (...all: A) => void): ((...all: A) => void) =>
-    writing((...all) => {
-      // Survives a kill; the next intent makes it survive a power cut too.
-      handle.pragma('synchronous = NORMAL');
-      action(...all);
-      handle.pragma('synchronous = FULL');
-    });
+  const recordContents = handle.transaction((contents: readonly [string, string][]) => {
+    for (const content of contents) insertContent.run(...content);
+  });
   return {
     copyOf: (path) => select.get(path) ?? null,
-    recordCopy: unsynced((copy: CopyRecord) => recordCopy(copy)),
+    recordCopies: writing((copies: readonly CopyRecord[]) => recordCopies(copies)),
     knows: (path, sha256) => selectContent.get(path, sha256) !== undefined,
-    recordContent: unsynced((path: string, sha256: string) => void insertContent.run(path, sha256)),
+    recordContent: together(writing((contents) => recordContents(contents))),
     isFirstProblem: (path) => insertProblem.run(path).changes === 1,
+  };
+}
+
+/** Writes what is given in one turn of the event loop in one transaction. */
+function together(write: (contents: readonly [string, string][]) => void): State['recordContent'] {
+  let waiting: { contents: [string, string][]; written: Promise<void> } | null = null;
+  return (path, sha256) => {
+    if (waiting === null) {
+      const contents: [string, string][] = [];
+      const turn = new Promise((resolve) => setImmediate(resolve));
+      const written = turn.then(() => {
+        waiting = null;
+        write(contents);
+      });
+      waiting = { contents, written };
+    }
+    waiting.contents.push([path, sha256]);
+    return waiting.written;
   };
 }
 
@@ -161,11 +176,17 @@ function changesIn(
     'SELECT change, before FROM changes WHERE done = 0',
   );
   const close = handle.prepare('UPDATE changes SET done = 2 WHERE change = ?');
-  const recordIntent = handle.transaction((changes: readonly ChangeRecord[]) => {
+  const insertAll = handle.transaction((changes: readonly ChangeRecord[]) => {
     for (const one of changes) {
       insert.run(one.database, one.column, one.row, one.before, one.after, run, now());
     }
   });
+  const recordIntent = (changes: readonly ChangeRecord[]): void => {
+    // What was written before survives a kill; from here on it survives a power cut too.
+    handle.pragma('synchronous = FULL');
+    insertAll(changes);
+    handle.pragma('synchronous = NORMAL');
+  };
   const recordDone = handle.transaction(
     (changes: readonly ChangeRecord[], made: readonly boolean[]) => {
       for (const [index, one] of changes.entries()) {
