@@ -121,13 +121,14 @@ function copiesIn(
     'SELECT sha256, version, run FROM copies WHERE source = ?',
   );
   const insert = handle.prepare('INSERT OR REPLACE INTO copies VALUES (?, ?, ?, ?, ?, ?, ?)');
-  const selectContent = handle.prepare('SELECT 1 FROM contents WHERE path = ? AND sha256 = ?');
+  const selectContent = handle.prepare(`SELECT 1 FROM contents WHERE path = ?1 AND sha256 = ?2
+    UNION ALL SELECT 1 FROM copies WHERE source = ?1 AND sha256 = ?2`);
   const insertContent = handle.prepare('INSERT OR IGNORE INTO contents VALUES (?, ?)');
   const insertProblem = handle.prepare('INSERT OR IGNORE INTO problems VALUES (?)');
   const recordCopies = handle.transaction((copies: readonly CopyRecord[]) => {
     for (const { source, target, sha256, length, version } of copies) {
       insert.run(source, target, sha256, length, version, run, now());
-      for (const path of [source, target]) insertContent.run(path, sha256);
+      insertContent.run(target, sha256);
     }
   });
   const recordContents = handle.transaction((contents: readonly [string, string][]) => {
@@ -136,7 +137,7 @@ function copiesIn(
   return {
     copyOf: (path) => select.get(path) ?? null,
     recordCopies: writing((copies: readonly CopyRecord[]) => recordCopies(copies)),
-    knows: (path, sha256) => selectContent.get(path, sha256) !== undefined,
+    knows: (path, sha256) => selectContent.get({ 1: path, 2: sha256 }) !== undefined,
     recordContent: together(writing((contents) => recordContents(contents))),
     isFirstProblem: (path) => insertProblem.run(path).changes === 1,
   };
