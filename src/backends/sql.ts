@@ -62,7 +62,11 @@ export function openSql(database: Database, clock: ZoneClock): Backend {
       const [first, ...more] = await rowsOf(id);
       if (more.length > 0) throw damaged(id, 'several rows have this file_id');
       const found = await blobs.read(first.id);
-      if (found === null) throw missing(id);
+      // The number of a row that was deleted may be another blob's by now.
+      if (found?.row.fileId !== first.fileId) {
+        await found?.close();
+        throw missing(id);
+      }
       const { row, chunks, close } = found;
       if (chunks === null) throw damaged(id, 'its data is null');
       return {

@@ -18,39 +18,61 @@ const kottiTable = `
   CREATE INDEX IF NOT EXISTS ix_blobs_file_id ON blobs (file_id);`;
 
 const rowColumns = `id, file_id AS fileId, filename, content_type AS contentType,
-  content_length AS contentLength, length(data) AS dataLength, last_modified AS lastModified`;
+  content_length AS contentLength, octet_length(data) AS dataLength, last_modified AS lastModified`;
+
+/** A row as the driver gives it: row numbers do not fit a JavaScript number, so all are bigint. */
+interface WideRow extends Omit<BlobRow, 'contentLength' | 'dataLength'> {
+  readonly id: bigint;
+  readonly contentLength: bigint | null;
+  readonly dataLength: bigint | null;
+}
+
+function rowOf({ contentLength, dataLength, ...row }: WideRow): BlobRow {
+  return {
+    ...row,
+    contentLength: contentLength === null ? null : Number(contentLength),
+    dataLength: dataLength === null ? null : Number(dataLength),
+  };
+}
 
 /** Kotti's table `blobs` in SQLite, whose drivers give and take a blob only whole. */
 export function openBlobTable(connection: SqliteConnection): BlobTable {
   const { handle, run, statement } = connection;
-  const together = groupCommit(connection, 'store a blob');
+  const together = groupCommit(connection, 'write to the table blobs');
   return {
     ping: () =>
       run('find the table blobs', () => void statement('SELECT id, data FROM blobs LIMIT 0').get()),
     provision: () => run('make the table blobs', () => void handle.exec(kottiTable)),
     find: (fileId) =>
       run('look up a blob', () =>
-        statement<[string], BlobRow>(
+        statement<[string], WideRow>(
           `SELECT ${rowColumns} FROM blobs WHERE file_id = ? ORDER BY id LIMIT 2`,
-        ).all(fileId),
+        )
+          .safeIntegers()
+          .all(fileId)
+          .map(rowOf),
       ),
     page: (after, limit) =>
       run('list blobs', () =>
-        statement<[number | bigint, number], { id: number; fileId: string }>(
+        statement<[number | bigint, number], { id: bigint; fileId: string }>(
           'SELECT id, file_id AS fileId FROM blobs WHERE id > ? AND file_id IS NOT NULL ORDER BY id LIMIT ?',
-        ).all(after ?? Number.MIN_SAFE_INTEGER, limit),
+        )
+          .safeIntegers()
+          .all(after ?? -(2n ** 63n), limit),
       ),
     async read(id) {
       const found = await run('read a blob', () =>
-        statement<[number | bigint], BlobRow & { data: Buffer | string | null }>(
+        statement<[number | bigint], WideRow & { data: Buffer | string | null }>(
           `SELECT ${rowColumns}, data FROM blobs WHERE id = ?`,
-        ).get(id),
+        )
+          .safeIntegers()
+          .get(id),
       );
       if (found === undefined) return null;
       const { data: value, ...row } = found;
       const data = typeof value === 'string' ? Buffer.from(value) : value;
       return {
-        row,
+        row: rowOf(row),
         chunks: data === null ? null : chunksOf(data),
         close: async () => {
           if (data !== null) release(data);
@@ -134,7 +156,7 @@ async function writeLarge(
     const transaction = own.transaction(() =>
       row({ statement: (text) => own.prepare(text) }, () => void statement.run()),
     );
-    return await connection.run('store a blob', () => transaction.immediate());
+    return await connection.run('write to the table blobs', () => transaction.immediate());
   } finally {
     own.close();
   }

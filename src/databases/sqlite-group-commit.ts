@@ -6,32 +6,43 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** What a piece of work came to. */
+type Outcome = { readonly value: unknown } | { readonly error: unknown };
+
 /**
  * Runs pieces of work that are asked for at the same time in one transaction, since every commit
- * waits for the disk. Each is durable when its promise resolves. Where one of them fails, each gets
- * a transaction of its own, so that it fails alone.
+ * waits for the disk. Each is durable when its promise resolves. One that fails does so alone.
  */
 export function groupCommit(
-  connection: SqliteConnection,
+  { handle, run, failed }: SqliteConnection,
   what: string,
 ): <T>(work: () => T) => Promise<T> {
-  const { handle, run } = connection;
   let queue: Waiting[] = [];
 
-  const commit = (works: readonly Waiting[]): Promise<unknown[]> => {
-    const transaction = handle.transaction(() => works.map(({ work }) => work()));
-    return run(what, () => transaction.immediate());
+  // A transaction within another is a savepoint.
+  const alone = handle.transaction((work: () => unknown) => work());
+  const attempt = ({ work }: Waiting): Outcome => {
+    try {
+      return { value: alone(work) };
+    } catch (error) {
+      // Some errors, such as a full disk, end the whole transaction.
+      if (!handle.inTransaction) throw error;
+      return { error: failed(what, error) };
+    }
   };
+  const all = handle.transaction((group: readonly Waiting[]) => group.map(attempt));
+
   const flush = async (): Promise<void> => {
     const group = queue;
     queue = [];
     try {
-      const results = await commit(group);
-      for (const [index, { resolve }] of group.entries()) resolve(results[index]);
+      const outcomes = await run(what, () => all.immediate(group));
+      for (const [index, outcome] of outcomes.entries()) {
+        if ('error' in outcome) group[index]?.reject(outcome.error);
+        else group[index]?.resolve(outcome.value);
+      }
     } catch (error) {
-      if (group.length === 1) return group[0]?.reject(error);
-      for (const one of group)
-        await commit([one]).then(([result]) => one.resolve(result), one.reject);
+      for (const { reject } of group) reject(error);
     }
   };
   return <T>(work: () => T): Promise<T> =>

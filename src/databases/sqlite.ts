@@ -21,6 +21,8 @@ export interface SqliteConnection {
   reopen(): Sqlite.Database;
   /** Runs statements, again while another process holds the database; names what failed. */
   run<T>(what: string, action: () => T): Promise<T>;
+  /** What an error of SQLite's means to an administrator. */
+  failed(what: string, error: unknown): DepotError;
 }
 
 /** Opens an existing SQLite database. Its commits are durable whatever its journal mode. */
@@ -55,8 +57,9 @@ function connect(file: string): SqliteConnection {
       );
     }
     const handle = new Sqlite(file, { fileMustExist: true, timeout: 100 });
-    // This build's default in WAL mode loses the last commits in a power cut.
-    handle.pragma('synchronous = FULL');
+    // Else the last commits may be lost in a power cut: this build's default is less in WAL mode,
+    // and FULL does not make the end of a rollback journal durable.
+    handle.pragma('synchronous = EXTRA');
     // Kilobytes: blobs are read once, so caching their pages would only take memory.
     handle.pragma('cache_size = -2000');
     return handle;
@@ -77,6 +80,7 @@ function connect(file: string): SqliteConnection {
       return known as unknown as Sqlite.Statement<P, R>;
     },
     reopen,
+    failed,
     async run(what, action) {
       const deadline = Date.now() + busySeconds * 1000;
       for (let pause = 5; ; pause = Math.min(pause * 2, 250)) {
