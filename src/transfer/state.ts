@@ -42,7 +42,7 @@ export interface State extends KnownContents {
   close(): void;
 }
 
-export interface CopyRecord {
+interface CopyRecord {
   /** `storage/id` in the source and in the target. */
   readonly source: string;
   readonly target: string;
