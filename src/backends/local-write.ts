@@ -85,6 +85,7 @@ function finishUnfinished(staged: string, directory: string): Promise<void> {
     const taken = names.some((name) => name === metadataName || name.startsWith(decidedReplace));
     if (taken) throw takenError(directory);
     await rename(path.join(staged, fileName), path.join(directory, fileName));
+    await syncDirectory(directory);
     // Unlike rename, link does not overwrite what Python, which knows no lock, finished meanwhile.
     await link(path.join(staged, metadataName), path.join(directory, metadataName)).catch(
       (error) => {
