@@ -32,6 +32,7 @@ export default defineConfig({
     'cli/version': 'src/cli/version.ts',
   },
   platform: 'node',
+  logLevel: 'warn',
   external: ['better-sqlite3', 'cli-progress', 'cli-table3', 'ini'],
   plugins: [bareBuiltins],
   // What is not used of Node's modules is not read either.
