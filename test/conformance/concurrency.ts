@@ -18,19 +18,57 @@ async function expectOneVersion(storage: Storage, id: string): Promise<void> {
 export function concurrency(harness: Harness): void {
   describe('at the same time', () => {
     test('of several creates of one identifier one wins, whole', async () => {
-      const { storage } = await openStorage(harness);
+      const { storage, opened } = await openStorage(harness);
+      const second = (await opened.reopen()) ?? storage.backend;
+      const other = new Storage('other', 'kind', second);
       const id = storage.backend.newId();
       const results = await Promise.allSettled(
         Array.from({ length: 8 }, (_, number) => {
           const { bytes, filename } = version(number);
-          return storage.create(chunksOf(bytes), { id, filename });
+          const writer = number % 2 === 0 ? storage : other;
+          return writer.create(chunksOf(bytes), { id, filename });
         }),
       );
       const failed = results.filter((result) => result.status === 'rejected');
       expect(failed).toHaveLength(7);
       for (const { reason } of failed) expect(reason).toMatchObject({ kind: 'refused' });
+      const winner = results.findIndex((result) => result.status === 'fulfilled');
+      expect((await storage.info(id)).filename).toBe(version(winner).filename);
       await expectOneVersion(storage, id);
       expect(await listed(storage)).toEqual([id]);
+      if (second !== storage.backend) await second.close();
+    });
+
+    test('of several deletes of one blob one wins', async () => {
+      const { storage } = await openStorage(harness);
+      const { id } = await storage.create(chunksOf('x'));
+      const results = await Promise.allSettled(Array.from({ length: 8 }, () => storage.delete(id)));
+      const failed = results.filter((result) => result.status === 'rejected');
+      expect(failed).toHaveLength(7);
+      for (const { reason } of failed) expect(reason).toMatchObject({ kind: 'not-found' });
+      expect(await listed(storage)).toEqual([]);
+    });
+
+    test('a delete and a replace leave the new content whole, or nothing', async () => {
+      const { storage } = await openStorage(harness);
+      for (let number = 0; number < 10; number += 1) {
+        const { id } = await storage.create(chunksOf('old'));
+        const { bytes, filename } = version(number);
+        const [replaced] = await Promise.allSettled([
+          storage.replace(id, chunksOf(bytes), { filename }),
+          storage.delete(id),
+        ]);
+        if (replaced.status === 'rejected') {
+          expect(replaced.reason).toMatchObject({ kind: 'not-found' });
+        }
+        // A store without conditions may write it anew, whole.
+        const left = (await storage.find(id)) !== null;
+        expect(left && replaced.status === 'rejected').toBe(false);
+        expect(await listed(storage)).toEqual(left ? [id] : []);
+        if (!left) continue;
+        await expectOneVersion(storage, id);
+        await storage.delete(id);
+      }
     });
 
     test('replaces of one identifier never mix, for readers meanwhile neither', async () => {

@@ -1,4 +1,4 @@
-import promises, { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
+import promises, { type FileHandle, mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -25,22 +25,26 @@ function now(): number {
   return moment;
 }
 
-/** Writes down each rename and each synchronization of this process. */
+/** Writes down each rename or link and each synchronization of this process. */
 async function watchFileSystem(): Promise<() => void> {
   const probe = await open(import.meta.filename);
   const methods = Object.getPrototypeOf(probe) as FileHandle;
   await probe.close();
   const files = new WeakMap<FileHandle, string>();
-  const originals = { open: promises.open, rename: promises.rename, sync: methods.sync };
+  const { link, rename } = promises;
+  const originals = { open: promises.open, sync: methods.sync };
   promises.open = async (...args) => {
     const handle = await originals.open(...args);
     files.set(handle, String(args[0]));
     return handle;
   };
-  promises.rename = async (from, to) => {
-    await originals.rename(from, to);
-    renames.push({ from: String(from), to: String(to), at: now() });
-  };
+  const noted =
+    (action: typeof rename): typeof rename =>
+    async (from, to) => {
+      await action(from, to);
+      renames.push({ from: String(from), to: String(to), at: now() });
+    };
+  Object.assign(promises, { link: noted(link), rename: noted(rename) });
   methods.sync = async function (this: FileHandle) {
     const begin = now();
     await originals.sync.call(this);
@@ -48,7 +52,7 @@ async function watchFileSystem(): Promise<() => void> {
   };
   syncBuiltinESMExports();
   return () => {
-    Object.assign(promises, { open: originals.open, rename: originals.rename });
+    Object.assign(promises, { open: originals.open, link, rename });
     methods.sync = originals.sync;
     syncBuiltinESMExports();
   };
@@ -89,6 +93,19 @@ test('a new blob is durable before it is visible, and its name before the promis
     expectSynced(from, { before: at });
     expectSynced(directory, { after: at, before: done });
   }
+});
+
+test('what finishes a creation that broke off is durable before it is visible', async () => {
+  const id = '3c1b9742-f338-4dcf-a812-e60d74b46c69';
+  const place = path.join(directory, id);
+  await mkdir(place);
+  await writeFile(path.join(place, 'file'), 'broke off');
+  await storage().create(chunksOf('whole'), { id });
+  const done = now();
+  const at = (name: string): number =>
+    renames.find(({ to }) => to === path.join(place, name))?.at as number;
+  expectSynced(place, { after: at('file'), before: at('metadata.json') });
+  expectSynced(place, { after: at('metadata.json'), before: done });
 });
 
 test('each step of a replace is durable before the next', async () => {

@@ -1,4 +1,3 @@
-import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,6 +6,7 @@ import { openLocal } from '../../src/backends/local.js';
 import { Storage } from '../../src/storage.js';
 import { chunksOf, collected } from '../conformance/harness.js';
 import { patchFileSystem, start } from './interleaving.js';
+import { openFiles } from './open-files.js';
 
 const id = '3c1b9742-f338-4dcf-a812-e60d74b46c69';
 
@@ -136,19 +136,6 @@ function resultOf(settled: PromiseSettledResult<unknown>): unknown {
   if (settled.status === 'fulfilled') return settled.value;
   if ('kind' in settled.reason) return settled.reason.kind;
   throw settled.reason;
-}
-
-/** The files below a directory that this process has open; none where the system does not tell. */
-function openFiles(place: string): string[] {
-  if (!existsSync('/proc/self/fd')) return [];
-  const targets = readdirSync('/proc/self/fd').map((number) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${number}`);
-    } catch {
-      return '';
-    }
-  });
-  return targets.filter((target) => target.startsWith(place));
 }
 
 let runs = 0;

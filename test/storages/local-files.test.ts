@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { createReadStream, existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest';
 import { openLocal } from '../../src/backends/local.js';
 import { Storage } from '../../src/storage.js';
 import { chunksOf, contentOf, listed, pattern } from '../conformance/harness.js';
+import { openFiles } from './open-files.js';
 
 /** A storage that holds one blob. */
 async function openStorage(): Promise<{ storage: Storage; place: string; id: string }> {
@@ -153,6 +154,45 @@ test('a read-only file system is said to be one', async (context) => {
   await expect(storage.replace(id, chunksOf('x'))).rejects.toMatchObject(readOnly);
   await expect(storage.delete(id)).rejects.toMatchObject(readOnly);
   await expectUntouched(storage, id, place);
+});
+
+test('no file stays open, however a read ends', async (context) => {
+  if (!existsSync('/proc/self/fd')) return context.skip('the system does not tell its open files');
+  const { storage, place } = await openStorage();
+  const bytes = pattern(3_000_000);
+  const { id } = await storage.create(chunksOf(bytes));
+  const whole = await storage.read(id);
+  expect(openFiles(place)).toHaveLength(1);
+  for await (const chunk of whole.chunks) expect(chunk.byteLength).toBeGreaterThan(0);
+  expect(openFiles(place)).toEqual([]);
+
+  await (await storage.read(id)).close();
+  expect(openFiles(place)).toEqual([]);
+
+  for await (const chunk of (await storage.read(id)).chunks) {
+    expect(chunk.byteLength).toBeGreaterThan(0);
+    break;
+  }
+  expect(openFiles(place)).toEqual([]);
+
+  const begun = await storage.read(id);
+  await begun.chunks[Symbol.asyncIterator]().next();
+  await begun.close();
+  expect(openFiles(place)).toEqual([]);
+
+  const controller = new AbortController();
+  const aborted = await storage.read(id, { signal: controller.signal });
+  controller.abort(new Error('enough'));
+  await expect(aborted.chunks[Symbol.asyncIterator]().next()).rejects.toThrow('enough');
+  await aborted.close();
+  expect(openFiles(place)).toEqual([]);
+
+  await truncate(path.join(place, id, 'file'), 1_000_000);
+  await expect(storage.hash(id)).rejects.toMatchObject({ kind: 'damaged' });
+  await writeFile(path.join(place, id, 'metadata.json'), 'damaged');
+  await expect(storage.info(id)).rejects.toMatchObject({ kind: 'damaged' });
+  await expect(storage.read(id)).rejects.toMatchObject({ kind: 'damaged' });
+  expect(openFiles(place)).toEqual([]);
 });
 
 test('a source whose file is missing is no missing blob', async () => {
