@@ -1,4 +1,4 @@
-import { defineConfig } from 'rolldown';
+import { build } from 'rolldown';
 
 /**
  * Node's own modules without the namespace that an import makes of them: to fill it Node runs
@@ -25,14 +25,13 @@ const bareBuiltins = {
  * The sources and the small libraries go into few files: a command then starts in half the time.
  * What only some commands need, databases and tables, stays a package and is imported by those.
  */
-export default defineConfig({
+await build({
   input: {
     index: 'src/index.ts',
     'cli/main': 'src/cli/main.ts',
     'cli/version': 'src/cli/version.ts',
   },
   platform: 'node',
-  logLevel: 'warn',
   external: ['better-sqlite3', 'cli-progress', 'cli-table3', 'ini'],
   plugins: [bareBuiltins],
   // What is not used of Node's modules is not read either.
