@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { DepotError } from '../errors.js';
-import { fileError } from '../files.js';
+import { errorCode, fileError } from '../files.js';
 import { type Lock, tryLock } from '../lock.js';
 import type { Manager } from '../manager.js';
 import { findColumns, namedColumns, type ReferenceColumn } from '../references/columns.js';
@@ -207,7 +207,9 @@ async function locked(
 }
 
 async function lockRun(directory: string): Promise<Lock> {
-  await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+  // Not its parents too: below /proc Node tries that for ever.
+  await mkdir(directory, { mode: 0o700 }).catch((error: unknown) => {
+    if (errorCode(error) === 'EEXIST') return;
     throw new DepotError('unreachable', fileError(error, `cannot make ${directory}`).message, {
       hint: 'Name a state file in a directory that can be written with --state.',
     });

@@ -1,5 +1,3 @@
-import { mkdirSync } from 'node:fs';
-import path from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { DepotError, type ErrorKind, messageOf } from '../errors.js';
 
@@ -44,7 +42,6 @@ export function storagesOf(file: string): { source: string; target: string } {
 /** Opens or makes a state file; null: one in memory. */
 export function openStateFile(file: string | null): Sqlite.Database {
   try {
-    if (file !== null) mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
     const handle = new Sqlite(file ?? ':memory:');
     handle.pragma('journal_mode = WAL');
     handle.pragma('synchronous = NORMAL');
