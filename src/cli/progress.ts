@@ -72,6 +72,9 @@ async function bar(): Promise<Display> {
     fps: 10,
     gracefulExit: false,
   });
+  const stop = (): void => line.stop();
+  // A second Ctrl-C ends the process with the cursor still hidden.
+  process.once('exit', stop);
   line.start(0, 0);
   return {
     update(counts) {
@@ -84,7 +87,10 @@ async function bar(): Promise<Display> {
       print();
       line.start(0, 0);
     },
-    stop: () => line.stop(),
+    stop() {
+      process.off('exit', stop);
+      stop();
+    },
   };
 }
 

@@ -59,11 +59,14 @@ function startProgram(
   options: RunOptions & { stdio?: SpawnOptions['stdio'] },
 ): ChildProcess {
   const { PATH = '', HOME = '' } = process.env;
-  return spawn(program, args, {
+  const child = spawn(program, args, {
     cwd: here,
     env: { PATH, HOME, TZ: 'Europe/Berlin', ...options.env },
     stdio: options.stdio ?? 'pipe',
   });
+  // It need not read what it is given.
+  child.stdin?.on('error', () => {});
+  return child;
 }
 
 export function start(
@@ -119,8 +122,6 @@ export async function depot(
   options: RunOptions = {},
 ): Promise<Outcome> {
   const child = start(here, args, options);
-  // It need not read what it is given.
-  child.stdin?.on('error', () => {});
   child.stdin?.end(options.input ?? '');
   const ended = await outcome(child);
   expect(ended.err).not.toMatch(/^\s+at /m);
