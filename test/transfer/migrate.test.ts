@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { DepotError } from '../../src/errors.js';
@@ -317,14 +317,48 @@ test('a column that is named twice is walked once; an unknown one is refused', a
   });
 });
 
-test('a dry run counts what a run would do and changes not one byte', async () => {
-  const site = copySite();
-  const before = snapshot(site.directory);
-  const dry = await migrate(site, { dryRun: true, deleteSource: true });
-  expect(snapshot(site.directory)).toEqual(before);
-  expect(dry.stateFile).toBeNull();
-  const { counts } = await migrate(site);
-  expect(dry.counts).toEqual(counts);
+test.for(['DELETE', 'WAL'])(
+  'a dry run counts what a run would do and changes not one byte (%s)',
+  async (journal) => {
+    const site = copySite();
+    query(site, `PRAGMA journal_mode = ${journal}`);
+    const before = snapshot(site.directory);
+    const dry = await migrate(site, { dryRun: true, deleteSource: true });
+    expect(snapshot(site.directory)).toEqual(before);
+    expect(dry.stateFile).toBeNull();
+    const { counts } = await migrate(site);
+    expect(dry.counts).toEqual(counts);
+  },
+);
+
+test('an interruption amid a blob leaves nothing of it in the target', async () => {
+  const site = makeSite();
+  const id = await addBlob(site, 'localfs', Buffer.alloc(4_000_000, 'x'));
+  const row = addRow(site, referenceText('localfs', id));
+  const between = { from: 'localfs', to: 'archive' };
+  const controller = new AbortController();
+  const { counts } = await migrate(site, {
+    ...between,
+    signal: controller.signal,
+    async prepare(manager) {
+      const { backend } = await manager.storage('localfs');
+      const read = backend.read.bind(backend);
+      backend.read = async (...all) => {
+        const content = await read(...all);
+        return { ...content, chunks: interrupted(content.chunks) };
+      };
+    },
+  });
+  async function* interrupted(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const part of chunks) {
+      yield part;
+      controller.abort();
+    }
+  }
+  expect(counts.references).toMatchObject({ migrated: 0, missing: 0, failed: 0 });
+  expect(readdirSync(path.join(site.directory, 'archive'))).toEqual([]);
+  expect(rowText(site, row)).toBe(referenceText('localfs', id));
+  expect((await migrate(site, between)).counts.references.migrated).toBe(1);
 });
 
 test('two names of one table: references change, blobs stay, deletion is refused', async () => {
