@@ -197,8 +197,11 @@ async function run(
   expect(allowed.left).toContain(left);
   if (winners !== undefined) expect([one, other].filter((it) => it === done)).toHaveLength(winners);
   await storage.backend.close();
-  const names = left === null ? [] : [id];
-  expect((await readdir(place)).sort()).toEqual(names);
+  const names = (await readdir(place, { recursive: true })).filter(
+    (name) => path.basename(name) !== '.depot-lock',
+  );
+  const whole = [id, path.join(id, 'file'), path.join(id, 'metadata.json')];
+  expect(names.sort()).toEqual(left === null ? [] : whole);
   expect(openFiles(place)).toEqual([]);
   await rm(place, { recursive: true });
   return [first.count(), second.count()];
