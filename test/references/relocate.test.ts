@@ -1,31 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { dumpJson, type JsonValue, parseJson } from '../../src/python/json.js';
 import { formatReferenceText, parseReferenceText } from '../../src/references/reference.js';
-import { eraseNames, type Relocation, relocate } from '../../src/references/relocate.js';
-
-const id = 'f8978386-e6ef-11f1-b551-02fc00000001';
-const thumb = 'f8f4fb92-e6ef-11f1-b551-02fc00000001';
-const other = '00000000-e6ef-11f1-b551-02fc00000001';
-
-/** A move from `dbfiles` to `localfs` that keeps identifiers, unless `changes` say otherwise. */
-function move(changes: Partial<Relocation> = {}): Relocation {
-  return {
-    sources: new Set(['dbfiles']),
-    target: 'localfs',
-    mountpoint: '/depot',
-    idFor: (blob) => blob,
-    sourceUrl: () => null,
-    targetUrl: () => null,
-    ...changes,
-  };
-}
-
-function moved(text: string, relocation: Relocation): string {
-  const parsed = parseReferenceText(text);
-  if (parsed === null) throw new Error(`no reference in ${text}`);
-  return formatReferenceText(parsed, (reference) => relocate(reference, relocation));
-}
+import { eraseNames } from '../../src/references/relocate.js';
+import { id, move, moved, other, served, thumb } from './relocation.js';
 
 /** A reference in a storage, with `extra` keys behind its own. */
 function reference(storage: string, file = id, extra = ''): string {
@@ -62,21 +38,6 @@ test('names of storages may hold slashes, and each other', () => {
   );
   expect(moved(reference('x/y'), move({ sources: new Set(['x/y']) }))).toBe(reference('localfs'));
 });
-
-const served: [string, (storage: string, blob: string) => string][] = [
-  ['a path', (storage, blob) => `${storage}/${blob}`],
-  ['a path with a file name', (storage, blob) => `${storage}/${blob}/a.txt`],
-  ['a relative URL', (storage, blob) => `/depot/${storage}/${blob}`],
-  ['a URL below another mount point', (storage, blob) => `/a/b/c/${storage}/${blob}`],
-  ['a URL at the root', (storage, blob) => `/${storage}/${blob}`],
-  ['a URL with a host', (storage, blob) => `https://site.example:8080/depot/${storage}/${blob}`],
-  ['a URL without a scheme', (storage, blob) => `//site.example/depot/${storage}/${blob}`],
-  ['a download', (storage, blob) => `/depot/${storage}/${blob}/download`],
-  ['a file name', (storage, blob) => `/depots/${storage}/${blob}/name.txt`],
-  ['a query', (storage, blob) => `/depot/${storage}/${blob}?v=1&path=${'dbfiles'}`],
-  ['a fragment', (storage, blob) => `/depot/${storage}/${blob}#page=2`],
-  ['the identifier', (_, blob) => blob],
-];
 
 test.for(served)('%s in any value moves, also where identifiers change', ([, form]) => {
   const idFor = (blob: string): string => `new-${blob}`;
@@ -184,119 +145,5 @@ test('erasing leaves what names other places, and only that', () => {
   expect(erased(reference('dbfiles'))).toBe(reference('dbfiles'));
   expect(erased(reference('localfs', id, `, "inner": ${reference('dbfiles')}`))).toContain(
     reference('dbfiles'),
-  );
-});
-
-/** A JSON text as a function of where the blobs are: storage and identifiers. */
-type Template = (storage: string, ids: readonly string[]) => string;
-
-const names: Template[] = [0, 1].flatMap((blob) =>
-  served.map(
-    ([, form]): Template =>
-      (storage, ids) =>
-        JSON.stringify(form(storage, ids[blob] as string)),
-  ),
-);
-
-const fixed: string[] = [
-  '1.0',
-  '1e-07',
-  '-0',
-  '12345678901234567890',
-  'NaN',
-  'true',
-  'null',
-].concat(
-  [`see dbfiles/${id}`, `archive/${id}`, `dbfiles/${other}`, `x${id}`, 'dbfiles', 'é\u2028"\\'].map(
-    (text) => dumpJson(text),
-  ),
-);
-
-const key = fc.oneof(
-  fc.constantFrom('10', '9', '', 'é', 'files', 'thumb_id', 'x_url'),
-  fc.string(),
-);
-
-const template = fc.letrec<{ value: Template }>((tie) => ({
-  value: fc.oneof(
-    { depthSize: 'small' },
-    fc.constantFrom(...names),
-    fc.constantFrom(...fixed).map(
-      (text): Template =>
-        () =>
-          text,
-    ),
-    fc.string().map(
-      (text): Template =>
-        () =>
-          dumpJson(`_ ${text}`),
-    ),
-    fc.array(tie('value'), { maxLength: 4 }).map(
-      (parts): Template =>
-        (storage, ids) =>
-          `[${parts.map((part) => part(storage, ids)).join(', ')}]`,
-    ),
-    fc.uniqueArray(fc.tuple(key, tie('value')), { selector: ([name]) => name, maxLength: 4 }).map(
-      (members): Template =>
-        (storage, ids) =>
-          `{${members.map(([name, part]) => `${dumpJson(name)}: ${part(storage, ids)}`).join(', ')}}`,
-    ),
-  ),
-})).value;
-
-const extras = fc.uniqueArray(fc.tuple(key, template), {
-  selector: ([name]) => name,
-  maxLength: 6,
-});
-const ownKeys = new Set(['depot_name', 'files', 'file_id', 'path', 'filename', 'thumb_path']);
-
-/** A reference with two blobs and these further keys before and behind its own. */
-function referenceOf(
-  members: readonly (readonly [string, Template])[],
-  storage: string,
-  ids: readonly string[],
-): string {
-  const further = members
-    .filter(([name]) => !ownKeys.has(name))
-    .map(([name, part]) => `${dumpJson(name)}: ${part(storage, ids)}`);
-  const half = further.length >> 1;
-  const files = ids.map((blob) => dumpJson(`${storage}/${blob}`)).join(', ');
-  const own = [
-    `"depot_name": ${dumpJson(storage)}`,
-    `"files": [${files}]`,
-    `"file_id": ${dumpJson(ids[0] as string)}`,
-    `"filename": ${dumpJson(id)}`,
-  ];
-  return `{${[...further.slice(0, half), ...own, ...further.slice(half)].join(', ')}}`;
-}
-
-test('any reference: its names change wherever they stand, nothing else does, and back again', () => {
-  const newIds = [`new ${id}`, `new ${thumb}`];
-  const forward = move({ idFor: (blob) => `new ${blob}` });
-  const back = move({
-    sources: new Set(['localfs']),
-    target: 'dbfiles',
-    idFor: (blob) => blob.slice('new '.length),
-  });
-  fc.assert(
-    fc.property(extras, (members) => {
-      const text = referenceOf(members, 'dbfiles', [id, thumb]);
-      const there = referenceOf(members, 'localfs', newIds);
-      expect(moved(text, forward)).toBe(there);
-      expect(moved(there, back)).toBe(text);
-    }),
-    { numRuns: 500 },
-  );
-});
-
-test('any text with references elsewhere comes back as it is', () => {
-  fc.assert(
-    fc.property(extras, template, (members, around) => {
-      const inner = referenceOf(members, 'archive', [id, thumb]);
-      const text = `[${inner}, ${around('dbfiles', [id, thumb])}]`;
-      const value: JsonValue = parseJson(text);
-      expect(moved(text, move())).toBe(text);
-      expect(dumpJson(value)).toBe(text);
-    }),
   );
 });

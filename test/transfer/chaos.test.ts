@@ -2,18 +2,17 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { BlobContent } from '../../src/backend.js';
 import type { Manager } from '../../src/manager.js';
+import { migrate, undo } from './runs.js';
 import {
   addBlob,
   addRow,
   deleteBlob,
   makeSite,
-  migrate,
   query,
   readBlob,
   referenceText,
   replaceBlob,
   type Site,
-  undo,
 } from './site.js';
 
 /** What the application believes: the content behind each of its rows, and the edits it made there. */

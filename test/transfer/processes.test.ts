@@ -7,12 +7,12 @@ import { expect, test } from 'vitest';
 import { tryLock } from '../../src/lock.js';
 import { runMigrationProcess } from './processes.js';
 import { resolveReferences, storagesNamed } from './resolved.js';
+import { migrate } from './runs.js';
 import {
   addBlob,
   addRow,
   identifiers,
   makeSite,
-  migrate,
   query,
   readBlob,
   referenceText,

@@ -1,7 +1,9 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { aroundChange, kill, once } from './meanwhile.js';
 import { resolveReferences, storagesNamed } from './resolved.js';
+import { migrate, undo } from './runs.js';
 import {
   addBlob,
   addRow,
@@ -9,14 +11,12 @@ import {
   deleteBlob,
   identifiers,
   makeSite,
-  migrate,
   query,
   readBlob,
   referenceText,
   replaceBlob,
   rowText,
   type Site,
-  undo,
 } from './site.js';
 
 interface Moved {
@@ -153,15 +153,9 @@ test('a reference that the application changes just then keeps what it wrote', a
   const { site, id, row, stateFile } = await movedSite();
   const edited = referenceText('localfs', id, { title: 'new' });
   const { problems } = await undo(site, stateFile, {
-    async prepare(manager) {
-      const [database] = await manager.referenceDatabases();
-      if (database === undefined) return;
-      const change = database.change.bind(database);
-      database.change = async (changes) => {
-        query(site, 'UPDATE files SET data = ? WHERE id = ?', edited, row);
-        return change(changes);
-      };
-    },
+    ...aroundChange({
+      before: () => void query(site, 'UPDATE files SET data = ? WHERE id = ?', edited, row),
+    }),
   });
   expect(problems).toMatchObject([{ kind: 'reference-changed' }]);
   expect(rowText(site, row)).toBe(edited);
@@ -170,19 +164,8 @@ test('a reference that the application changes just then keeps what it wrote', a
 test('a blob that the application replaces just then arrives in the source', async () => {
   const { site, id, row, stateFile } = await movedSite();
   await replaceBlob(site, 'localfs', id, 'second');
-  let replaced = false;
-  const { problems } = await undo(site, stateFile, {
-    async prepare(manager) {
-      const [database] = await manager.referenceDatabases();
-      if (database === undefined) return;
-      const change = database.change.bind(database);
-      database.change = async (changes) => {
-        if (!replaced) await replaceBlob(site, 'localfs', id, 'third!');
-        replaced = true;
-        return change(changes);
-      };
-    },
-  });
+  const before = once(() => replaceBlob(site, 'localfs', id, 'third!'));
+  const { problems } = await undo(site, stateFile, aroundChange({ before }));
   expect(problems).toEqual([]);
   expect(rowText(site, row)).toBe(referenceText('dbfiles', id));
   expect(await readBlob(site, 'dbfiles', id)).toBe('third!');
@@ -191,18 +174,8 @@ test('a blob that the application replaces just then arrives in the source', asy
 test('… also where it was killed just then, and a run in either direction goes on', async () => {
   for (const goOn of [undo, migrate]) {
     const { site, id, row, stateFile } = await movedSite();
-    const killed = await undo(site, stateFile, {
-      async prepare(manager) {
-        const [database] = await manager.referenceDatabases();
-        if (database === undefined) return;
-        const change = database.change.bind(database);
-        database.change = async (changes) => {
-          await replaceBlob(site, 'localfs', id, 'second');
-          await change(changes);
-          throw new Error('killed');
-        };
-      },
-    });
+    const before = once(() => replaceBlob(site, 'localfs', id, 'second'));
+    const killed = await undo(site, stateFile, aroundChange({ before, after: kill }));
     expect(killed.error).toMatchObject({ message: 'killed' });
     expect(rowText(site, row)).toBe(referenceText('dbfiles', id));
     const { problems } = await (goOn === undo ? undo(site, stateFile) : migrate(site));
@@ -225,17 +198,7 @@ test('turns back what a killed run had done', async () => {
   const site = makeSite();
   const id = await addBlob(site, 'dbfiles', 'content');
   const row = addRow(site, referenceText('dbfiles', id));
-  const { stateFile } = await migrate(site, {
-    async prepare(manager) {
-      const [database] = await manager.referenceDatabases();
-      if (database === undefined) return;
-      const change = database.change.bind(database);
-      database.change = async (changes) => {
-        await change(changes);
-        throw new Error('killed');
-      };
-    },
-  });
+  const { stateFile } = await migrate(site, aroundChange({ after: kill }));
   expect(rowText(site, row)).toBe(referenceText('localfs', id));
   expect((await undo(site, stateFile)).counts.references.migrated).toBe(1);
   expect(rowText(site, row)).toBe(referenceText('dbfiles', id));
