@@ -26,8 +26,6 @@ async function start(args) {
   if (process.env.UV_THREADPOOL_SIZE === undefined) process.env.UV_THREADPOOL_SIZE = '16';
   const { enableCompileCache } = process.getBuiltinModule('node:module');
   if (enableCompileCache) enableCompileCache();
-  // Without it the young generation grows by a hundred megabytes that are soon garbage.
-  process.getBuiltinModule('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
   const { main } = await import('../dist/cli/main.js');
   const code = await main(args);
   // Output that nobody takes would keep an interrupted process alive.
