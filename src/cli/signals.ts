@@ -17,7 +17,12 @@ export function watchSignals(): Signals {
   const controller = new AbortController();
   let code: number | null = null;
   const on = (received: number) => (): void => {
-    if (code !== null) process.exit(code);
+    if (code !== null) {
+      // Ending waits for what the system does not finish, such as opening a pipe that nobody
+      // writes: a third signal must find its default action and not this.
+      stop();
+      process.exit(code);
+    }
     code = received;
     controller.abort(new Error('interrupted'));
   };
@@ -25,14 +30,15 @@ export function watchSignals(): Signals {
     SIGINT: on(exitCodes.interrupted),
     SIGTERM: on(exitCodes.terminated),
   };
+  const stop = (): void => {
+    for (const [name, handler] of Object.entries(handlers)) process.off(name, handler);
+  };
   for (const [name, handler] of Object.entries(handlers)) process.on(name, handler);
   process.stdout.on('error', (error) => controller.abort(error));
   process.stderr.on('error', () => {});
   return {
     signal: controller.signal,
     exitCode: () => code,
-    stop() {
-      for (const [name, handler] of Object.entries(handlers)) process.off(name, handler);
-    },
+    stop,
   };
 }
