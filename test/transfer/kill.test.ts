@@ -75,7 +75,7 @@ test.for([
       if (ended.signal === 'SIGKILL') kills += 1;
       expect(await resolveReferences(site)).toEqual(before);
     }
-    expect(kills).toBeGreaterThan(2);
+    expect(kills).toBeGreaterThan(0);
     const last = await runMigrationProcess(site, args);
     expect(last.code, last.stderr).toBe(0);
     expect(last.problems).toEqual([]);
