@@ -107,6 +107,12 @@ export function stopsTheRun(error: unknown): boolean {
   return error.kind === 'unreachable' || ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'].includes(code);
 }
 
+/** What an error means for one blob; throws it on where it stops the run. */
+export function tolerate(error: unknown): NotCopied {
+  if (stopsTheRun(error)) throw error;
+  return failure(error);
+}
+
 /** `replaced` is the version in the target that the copy takes the place of; null: there is none. */
 async function write(
   { id, targetId }: Way,

@@ -1,7 +1,14 @@
 import pMap from 'p-map';
 import { parseReferenceText } from '../references/reference.js';
 import { sourceIds } from '../references/relocate.js';
-import { type Copied, copyBlob, failure, type NotCopied, stopsTheRun } from './copy-blob.js';
+import {
+  type Copied,
+  copyBlob,
+  failure,
+  type NotCopied,
+  stopsTheRun,
+  tolerate,
+} from './copy-blob.js';
 import type { MigrateContext } from './migrate.js';
 
 /** Whether each blob is in the target; one that is not in here was not reached. */
@@ -114,10 +121,7 @@ export async function copyReplaced(
   if (samePlace) return true;
   let settled = true;
   for (const id of ids) {
-    const outcome = await copyAgain(id, context).catch((error: unknown) => {
-      if (stopsTheRun(error)) throw error;
-      return failure(error);
-    });
+    const outcome = await copyAgain(id, context).catch(tolerate);
     if (outcome === null || !('kind' in outcome)) continue;
     // Where the target has newer content of its own, both stay, and that is for people to decide.
     settled &&= outcome.kind === 'target-differs';

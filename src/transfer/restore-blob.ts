@@ -1,7 +1,7 @@
 import { DepotError, isNotFound } from '../errors.js';
 import { parseReferenceText } from '../references/reference.js';
 import { sourceIds } from '../references/relocate.js';
-import { type CopyOptions, copyBlob, type NotCopied } from './copy-blob.js';
+import { type CopyOptions, copyBlob, type NotCopied, tolerate } from './copy-blob.js';
 import type { Counts, Observer } from './report.js';
 import type { State } from './state.js';
 
@@ -31,8 +31,8 @@ export async function restoreBlob(
   const way = { id: targetId, targetId: id };
   const outcome = await copyBlob(way, { ...copyOptions, source: target, target: source });
   if ('kind' in outcome) {
-    const version = await versionNotNeeded(id, outcome, options);
-    if (version !== null) return version;
+    const version = await versionNotNeeded(id, outcome, options).catch(tolerate);
+    if (typeof version === 'string') return version;
     counts.blobs[outcome.status] += 1;
     const { kind, message } = outcome;
     observer.problem({ kind, reference, path: source.path(id), message });
@@ -83,8 +83,8 @@ export async function restoreReplaced(
   const { target } = options.copyOptions;
   let settled = true;
   for (const [id, version] of versions) {
-    const now = await target.find(target.idFor(id));
-    if (now === null || now.version === version) continue;
+    const now = await target.find(target.idFor(id)).catch(tolerate);
+    if (now === null || ('version' in now && now.version === version)) continue;
     settled = isSettled(await restoreBlob(id, reference, options)) && settled;
   }
   return settled;

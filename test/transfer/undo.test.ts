@@ -184,6 +184,32 @@ test('… also where it was killed just then, and a run in either direction goes
   }
 });
 
+test('a blob that the application deletes with its row meanwhile stops nothing', async () => {
+  const { site, id, stateFile } = await movedSite();
+  const other = await addBlob(site, 'dbfiles', 'other');
+  addRow(site, referenceText('dbfiles', other));
+  await migrate(site);
+  await replaceBlob(site, 'dbfiles', id, 'here');
+  await replaceBlob(site, 'localfs', id, 'there');
+  const remove = once(async () => {
+    query(site, 'DELETE FROM files WHERE id = 1');
+    await deleteBlob(site, 'localfs', id);
+  });
+  const { counts, error } = await undo(site, stateFile, {
+    async prepare(manager) {
+      const { backend } = await manager.storage('dbfiles');
+      const read = backend.read.bind(backend);
+      backend.read = async (...all) => {
+        await remove();
+        return read(...all);
+      };
+    },
+  });
+  expect(error).toBeNull();
+  expect(counts.references.migrated).toBe(1);
+  expect(await storagesNamed(site)).toEqual({ dbfiles: 1 });
+});
+
 test('turns back what --references moved, whatever columns are configured', async () => {
   const site = makeSite('references = files.data\n');
   query(site, 'CREATE TABLE drafts (id INTEGER PRIMARY KEY, data TEXT)');
