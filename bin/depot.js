@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // Only syntax that an old Node understands: it must get as far as saying that it is too old.
-const oldest = '22.3';
+const oldest = '22.14';
 
-// What the newer ones have, and this one needs.
-if (!process.getBuiltinModule || Number(process.versions.node.split('.')[0]) < 22) {
+// The first with this version of Node-API: the SQLite driver crashes without it.
+if (Number(process.versions.napi) < 10) {
   console.error(`depot: needs Node ${oldest} or newer: this is ${process.versions.node}`);
   process.exitCode = 2;
 } else {

@@ -79,7 +79,7 @@ describe('the program file', () => {
       expect({ status, stdout, stderr }).toEqual({
         status: 2,
         stdout: '',
-        stderr: `depot: needs Node 22.3 or newer: this is ${old}\n`,
+        stderr: `depot: needs Node 22.14 or newer: this is ${old}\n`,
       });
     }
   });
