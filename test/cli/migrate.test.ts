@@ -1,0 +1,257 @@
+import { createHash } from 'node:crypto';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { describe, expect, test } from 'vitest';
+import { depot, done, newSite, newStore, objects } from './depot.js';
+
+const site = ['-c', 'production.ini'];
+const toLocal = ['migrate-storage', '--from', 'dbfiles', '--to', 'localfs'];
+const stateFile = path.join('depot-state', 'dbfiles-to-localfs.sqlite');
+
+/** References of the site that name blobs of dbfiles; those of two of them are gone. */
+const [migratable, missing] = [35, 2];
+
+/** Names and contents of all files below a directory. */
+function snapshot(here: string): Map<string, string> {
+  const entries = readdirSync(here, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return new Map(
+    files.map((entry) => {
+      const file = path.join(entry.parentPath, entry.name);
+      return [file, createHash('sha256').update(readFileSync(file)).digest('hex')];
+    }),
+  );
+}
+
+/** How many references of all columns name which storage. */
+async function references(here: string): Promise<Record<string, number>> {
+  const { out } = await depot(here, [...site, '--json', 'references', '--count']);
+  const counts: Record<string, number> = {};
+  for (const { storage, references } of objects(out)) {
+    counts[String(storage)] = (counts[String(storage)] ?? 0) + Number(references);
+  }
+  return counts;
+}
+
+describe.concurrent('migrate-storage', () => {
+  test('--json prints a line for each problem, then the summary of the contract', async () => {
+    const here = newSite();
+    const { code, out, err } = await depot(here, [...site, '--json', ...toLocal]);
+    expect(code).toBe(1);
+    const lines = objects(out);
+    expect(lines).toHaveLength(missing + 1);
+    expect(lines[0]).toEqual({
+      type: 'problem',
+      kind: 'missing-blob',
+      reference: 'files.data id=25',
+      path: expect.stringMatching(/^dbfiles\//),
+      message: expect.stringContaining('does not exist'),
+    });
+    expect(lines[2]).toEqual({
+      type: 'summary',
+      command: 'migrate-storage',
+      from: 'dbfiles',
+      to: 'localfs',
+      dry_run: false,
+      references: { scanned: 42, migrated: migratable, missing, changed: 0, failed: 0 },
+      blobs: { copied: 45, reused: 0, missing, failed: 0, deleted: 0 },
+      bytes: expect.any(Number),
+      seconds: expect.any(Number),
+    });
+    expect(
+      err.match(/^depot: (files|images)\.data id=\d+: dbfiles\/.* does not exist$/gm),
+    ).toHaveLength(2);
+  });
+
+  test('goes on where it was, and exits 0 once nothing is left', async () => {
+    const here = newSite();
+    const first = await depot(here, [...site, 'migrate', ...toLocal.slice(1), '--limit', '7']);
+    expect(first.out).toMatch(/^Migrated 7 references from dbfiles to localfs in /);
+    expect((await depot(here, [...site, ...toLocal])).out).toContain(
+      `Migrated ${migratable - 7} ref`,
+    );
+    const database = new Sqlite(path.join(here, 'Kotti.db'));
+    database.exec('DELETE FROM files WHERE id = 25; DELETE FROM images WHERE id = 31');
+    database.close();
+    const last = await depot(here, [...site, '--json', ...toLocal]);
+    expect(last).toMatchObject({ code: 0, err: '' });
+    expect(objects(last.out)[0]).toMatchObject({ references: { migrated: 0, missing: 0 } });
+  });
+
+  test('--dry-run writes nothing, nowhere, and says what would be', async () => {
+    const here = newSite();
+    const before = snapshot(here);
+    const { code, out, err } = await depot(here, [
+      ...site,
+      ...toLocal,
+      '--dry-run',
+      '--delete-source',
+    ]);
+    expect(code).toBe(1);
+    expect(out).toContain(`Would migrate ${migratable} references from dbfiles to localfs in `);
+    expect(err).toContain('Nothing was written: this was a dry run.\n');
+    expect(snapshot(here)).toEqual(before);
+    const { out: json } = await depot(here, [...site, '--json', ...toLocal, '--dry-run']);
+    expect(objects(json).at(-1)).toMatchObject({ dry_run: true, blobs: { copied: 45 } });
+  });
+
+  test('--references and --where limit what is moved', async () => {
+    const here = newSite();
+    const one = [
+      '--references',
+      'files.data',
+      '--where',
+      'id < 12',
+      '--references',
+      'members.photo',
+    ];
+    const { out } = await depot(here, [...site, '--json', ...toLocal, ...one]);
+    const summary = objects(out).at(-1) as { references: { migrated: number } };
+    const { migrated: moved } = summary.references;
+    expect(moved).toBeGreaterThan(0);
+    expect(await references(here)).toMatchObject({ dbfiles: migratable + missing - moved });
+    const rest = [
+      '--references',
+      'gallery_pictures.picture',
+      '--concurrency',
+      '1',
+      '--verify',
+      'full',
+    ];
+    const picture = await depot(here, [...site, '--json', ...toLocal, ...rest]);
+    expect(picture.code).toBe(0);
+    expect(objects(picture.out)[0]).toMatchObject({
+      references: { scanned: 2, migrated: 2 },
+      blobs: { copied: 6 },
+    });
+  });
+
+  test('--from-storage and --to-storage are Kotti’s names of the options, and aliases count', async () => {
+    const here = newSite();
+    appendFileSync(path.join(here, 'production.ini'), '\n[depot:aliases]\nuploads = localfs\n');
+    const args = ['--from-storage', 'dbfiles', '--to-storage', 'uploads', '--limit', '1', '--json'];
+    const { code, out } = await depot(here, [...site, 'migrate-storage', ...args]);
+    expect({ code, ...objects(out)[0] }).toMatchObject({ code: 0, from: 'dbfiles', to: 'localfs' });
+  });
+
+  test('--delete-source deletes, says how many, and a rerun finds nothing to do', async () => {
+    const here = newSite();
+    const { out } = await depot(here, [...site, ...toLocal, '--delete-source']);
+    expect(out).toMatch(/\n {2}deleted from dbfiles: \d+ blobs\n$/);
+    const again = await depot(here, [...site, '--json', ...toLocal, '--delete-source']);
+    expect(objects(again.out).at(-1)).toMatchObject({ blobs: { copied: 0, deleted: 0 } });
+  });
+
+  test('--undo turns the references back, as the hint says', async () => {
+    const here = newSite();
+    const before = await references(here);
+    const { err } = await depot(here, [...site, ...toLocal, '--delete-source']);
+    const hint =
+      /^ {2}depot (-c production\.ini migrate-storage --undo \S+)$/m.exec(err)?.[1] ?? '';
+    expect(hint).toBe(`${site.join(' ')} migrate-storage --undo ${stateFile}`);
+    const undone = await depot(here, hint.split(' '));
+    expect(undone).toMatchObject({ code: 0, err: '' });
+    expect(undone.out).toContain(`Turned back ${migratable} references to dbfiles in `);
+    expect(await references(here)).toEqual(before);
+  });
+
+  test('--state keeps the state where it is told', async () => {
+    const here = newSite();
+    mkdirSync(path.join(here, 'elsewhere'));
+    await depot(here, [...site, ...toLocal, '--limit', '1', '--state', 'elsewhere/s.sqlite']);
+    expect(existsSync(path.join(here, 'elsewhere', 's.sqlite'))).toBe(true);
+    expect(existsSync(path.join(here, 'depot-state'))).toBe(false);
+  });
+
+  test('gives its place to no second one: exit 4', async () => {
+    const here = newSite();
+    mkdirSync(path.join(here, 'depot-state'));
+    const lock = new Sqlite(path.join(here, 'depot-state', 'lock'));
+    lock.exec('BEGIN EXCLUSIVE');
+    const ended = await depot(here, [...site, ...toLocal]);
+    lock.close();
+    expect(ended).toMatchObject({ code: 4, out: '' });
+    expect(ended.err).toMatch(/^depot: another migration of this site is running: .*\n$/);
+  });
+
+  test.each([
+    { args: ['--from', 'localfs', '--to', 'localfs'], code: 2, says: 'to itself' },
+    { args: ['--from', 'dbfiles', '--to', 'volatile'], code: 4, says: 'is in memory' },
+    { args: [...toLocal.slice(1), '--references', 'files.none'], code: 3, says: 'files.none' },
+    { args: [...toLocal.slice(1), '--references', 'none'], code: 3, says: 'none' },
+    {
+      args: ['--from', 'localfs', '--to', 'again', '--delete-source'],
+      code: 4,
+      says: 'share a place',
+    },
+    { args: [...toLocal.slice(1), '--verify', 'some'], code: 2, says: 'full' },
+    { args: [...toLocal.slice(1), '--limit', '0'], code: 2, says: 'whole number' },
+    { args: [...toLocal.slice(1), '--concurrency', '0'], code: 2, says: 'whole number' },
+    { args: ['--undo', 'absent.sqlite'], code: 3, says: 'absent.sqlite' },
+    { args: ['--undo', 'x', '--from', 'dbfiles'], code: 2, says: '--from' },
+    { args: ['--undo', 'x', '--limit', '3'], code: 2, says: '--limit' },
+  ])('exits $code, having done nothing: $args, $says', async ({ args, code, says }) => {
+    const here = newSite();
+    const own = ['name = volatile', 'backend = memory', 'name = again', 'backend = local'];
+    const lines = own.map((line, index) => `kotti.depot.${index < 2 ? 2 : 3}.${line}`);
+    const text = readFileSync(path.join(here, 'production.ini'), 'utf8');
+    writeFileSync(
+      path.join(here, 'production.ini'),
+      text.replace(
+        'kotti.depot.0.name',
+        `${lines.join('\n')}\nkotti.depot.3.storage_path = %(here)s/blobs\nkotti.depot.0.name`,
+      ),
+    );
+    const before = snapshot(here);
+    const ended = await depot(here, [...site, 'migrate-storage', ...args]);
+    expect(ended).toMatchObject({ code, out: '' });
+    expect(ended.err).toMatch(/^depot: .+\n(.+\n)?$/);
+    expect(ended.err).toContain(says);
+    expect(snapshot(here)).toEqual(before);
+  });
+
+  test('without a database of references says how to name one: exit 2', async () => {
+    const here = newStore();
+    const more = ['name = other', 'backend = local', 'storage_path = %(here)s/other'];
+    appendFileSync(path.join(here, 'depot.ini'), more.map((line) => `depot.1.${line}\n`).join(''));
+    await done(here, ['storages', 'create', 'other']);
+    for (const args of [['migrate-storage', '--from', 'files', '--to', 'other'], ['references']]) {
+      const ended = await depot(here, args);
+      expect(ended).toMatchObject({ code: 2, out: '' });
+      expect(ended.err).toMatch(
+        /^depot: no database with references .*depot\.ini\n.*\[depot\].*\n$/,
+      );
+    }
+  });
+});
+
+test('references shows columns, keys and counts', async () => {
+  const here = newSite();
+  const lines = (await done(here, [...site, 'references'])).split('\n');
+  expect(lines[0]?.split(/ {2,}/)).toEqual(['COLUMN', 'PRIMARY KEY', 'LENGTH', 'DATABASE']);
+  expect(lines).toHaveLength(10);
+  const { out } = await depot(here, [...site, '--json', 'references']);
+  expect(objects(out).at(-1)).toEqual({
+    column: 'translations.body_file',
+    primary_key: ['lang', 'doc_id'],
+    max_length: 4000,
+    database: path.join(here, 'Kotti.db'),
+  });
+  expect(await references(here)).toEqual({ dbfiles: migratable + missing, localfs: 4, oldfs: 1 });
+  const database = new Sqlite(path.join(here, 'Kotti.db'));
+  for (const { column } of objects(out)) {
+    const [table, name] = String(column).split('.');
+    database.exec(`UPDATE "${table}" SET "${name}" = NULL`);
+  }
+  database.close();
+  const none = await depot(here, [...site, 'references']);
+  expect(none).toMatchObject({ code: 0, out: '', err: 'No column holds references.\n' });
+});
