@@ -134,6 +134,34 @@ test('a reference that comes back to the source after the search protects its bl
   expect(await readBlob(site, 'dbfiles', id)).toBe('content');
 });
 
+test.for(['dbfiles', 'localfs'])(
+  'a blob replaced in %s after it was compared is kept',
+  async (storage) => {
+    const { site, id } = await movedSite();
+    let searches = 0;
+    const { counts, problems } = await migrate(site, {
+      deleteSource,
+      references: ['files.data'],
+      async prepare(manager) {
+        const [database] = await manager.referenceDatabases();
+        const tables = database?.tables.bind(database);
+        if (database === undefined || tables === undefined) return;
+        database.tables = async () => {
+          searches += 1;
+          // The first is for the columns, the second before and the third behind the comparison.
+          if (searches === 3) await replaceBlob(site, storage, id, 'changed');
+          return tables();
+        };
+      },
+    });
+    expect(searches).toBe(3);
+    expect(counts.blobs.deleted).toBe(0);
+    expect(problems).toMatchObject([{ kind: 'source-replaced', path: `dbfiles/${id}` }]);
+    expect(await readBlob(site, storage, id)).toBe('changed');
+    expect(await identifiers(site, 'dbfiles')).toEqual([id]);
+  },
+);
+
 test('a directory that cannot be written keeps its blobs and says so', async (context) => {
   if (process.getuid?.() === 0) context.skip('root may write anywhere');
   const site = makeSite();

@@ -117,6 +117,25 @@ test('… also where the run was killed amid the copies of a page', async () => 
   expect(await readBlob(site, 'localfs', id)).toBe('second');
 });
 
+test('… and where it was killed before the copy could be noted', async () => {
+  const { site, id } = await siteWithOne();
+  const stopped = await migrate(site, {
+    async prepare(manager) {
+      const { backend } = await manager.storage('localfs');
+      const create = backend.create.bind(backend);
+      backend.create = async (...all) => {
+        await create(...all);
+        return kill();
+      };
+    },
+  });
+  expect(stopped.error).toMatchObject({ message: 'killed' });
+  await replaceBlob(site, 'dbfiles', id, 'second');
+  const { problems } = await migrate(site);
+  expect(problems).toEqual([]);
+  expect(await readBlob(site, 'localfs', id)).toBe('second');
+});
+
 test('what the application wrote into the target after the move is never overwritten', async () => {
   const { site, id } = await siteWithOne();
   await migrate(site);
