@@ -7,7 +7,7 @@ export interface Context {
   /** Aborted by the first Ctrl-C or SIGTERM, and where nobody reads the output any more. */
   readonly signal: AbortSignal;
   /** How the command line named the configuration, for lines that the user can repeat. */
-  readonly configOption: string;
+  readonly config: string | undefined;
   /** The configured storages; reads the configuration when first asked. */
   manager(): Promise<Manager>;
   /**

@@ -25,9 +25,9 @@ export async function openInput(file: string, signal: AbortSignal): Promise<Inpu
   try {
     const found = await stat(file);
     if (found.isDirectory()) throw new DepotError('usage', `${what}: it is a directory`);
-    const chunks = readFile(file, what, signal);
-    // A pipe or device has no length of its own.
-    const length = found.isFile() ? found.size : undefined;
+    // A pipe or device has no length of its own, and a file of the system claims to be empty.
+    const length = found.isFile() && found.size > 0 ? found.size : undefined;
+    const chunks = readFile(file, what, { length, signal });
     return { chunks, filename: path.basename(file), length };
   } catch (error) {
     throw fileError(error, what);
@@ -37,10 +37,12 @@ export async function openInput(file: string, signal: AbortSignal): Promise<Inpu
 async function* readFile(
   file: string,
   what: string,
-  signal: AbortSignal,
+  { length, signal }: { length: number | undefined; signal: AbortSignal },
 ): AsyncGenerator<Uint8Array> {
+  // One that grows meanwhile, such as a log, is taken as it was.
+  const end = length === undefined ? undefined : length - 1;
   try {
-    yield* createReadStream(file, { highWaterMark: 1024 * 1024, signal });
+    yield* createReadStream(file, { highWaterMark: 1024 * 1024, end, signal });
   } catch (error) {
     throw fileError(error, what);
   }

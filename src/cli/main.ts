@@ -76,7 +76,7 @@ function createContext(options: GlobalOptions, signal: AbortSignal): Context {
     output,
     signal,
     exitCode: 0,
-    configOption: options.config === undefined ? '' : ` -c ${options.config}`,
+    config: options.config,
     manager() {
       opened ??= openManager(options.config, output);
       return opened;

@@ -65,7 +65,7 @@ function nextSteps(context: Context, manager: Manager, result: RunResult, asked:
   const { source, target, counts, stateFile } = result;
   if (asked.dryRun) return ['Nothing was written: this was a dry run.'];
   if (asked.undo) return [];
-  const command = `depot${context.configOption} migrate-storage`;
+  const command = `depot${option('-c', context.config)} migrate-storage`;
   const steps: string[] = [];
   if (counts.references.missing + counts.references.failed > 0) {
     steps.push('What was left is named above; a further run tries it again.');
@@ -73,11 +73,12 @@ function nextSteps(context: Context, manager: Manager, result: RunResult, asked:
   if (!asked.deleted && counts.references.migrated > 0) {
     steps.push(
       `${source} still has its blobs. Delete those that nothing names any more:`,
-      `  ${command} --from ${source} --to ${target} --delete-source`,
+      `  ${command}${option('--from', source)}${option('--to', target)} --delete-source`,
     );
   }
   if (stateFile !== null && counts.references.migrated > 0) {
-    steps.push('Turn the references back:', `  ${command} --undo ${path.relative('', stateFile)}`);
+    const undo = option('--undo', path.relative('', stateFile));
+    steps.push('Turn the references back:', `  ${command}${undo}`);
   }
   if (manager.defaultName() === source) {
     steps.push(
@@ -85,4 +86,11 @@ function nextSteps(context: Context, manager: Manager, result: RunResult, asked:
     );
   }
   return steps;
+}
+
+/** An option of a command line, its value as a shell takes it for one word. */
+function option(name: string, value: string | undefined): string {
+  if (value === undefined) return '';
+  const word = /^[\w./:#@%+,=-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`;
+  return ` ${name} ${word}`;
 }

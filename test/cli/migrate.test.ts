@@ -163,6 +163,17 @@ describe.concurrent('migrate-storage', () => {
     expect(await references(here)).toEqual(before);
   });
 
+  test('its hints are commands, also where a name has a space', async () => {
+    const here = newSite();
+    const text = readFileSync(path.join(here, 'production.ini'), 'utf8');
+    writeFileSync(path.join(here, "bob's.ini"), text.replace('=localfs', '= my files'));
+    const args = ['--from', 'dbfiles', '--to', 'my files'];
+    const { err } = await depot(here, ['-c', "bob's.ini", 'migrate-storage', ...args]);
+    expect(err).toContain(
+      `  depot -c 'bob'\\''s.ini' migrate-storage --from dbfiles --to 'my files' --delete-source\n`,
+    );
+  });
+
   test('--state keeps the state where it is told', async () => {
     const here = newSite();
     mkdirSync(path.join(here, 'elsewhere'));

@@ -1,8 +1,20 @@
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { absentId, depot, done, newStore, objects } from './depot.js';
+import { absentId, depot, done, findProgram, newStore, objects, outcome, start } from './depot.js';
 
 function sha256(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
@@ -95,6 +107,22 @@ describe.concurrent('put', () => {
     expect(readFileSync(path.join(here, 'back', written), 'utf8')).toBe(name);
     // Only what could be misread is left out.
     expect(written).toBe(name.replace('\n', ''));
+  });
+
+  test('takes a file that grows meanwhile as it was, and one that hides its length', async () => {
+    const here = newStore();
+    const log = path.join(here, 'log');
+    writeFileSync(log, Buffer.alloc(3_000_000, 'x'));
+    const child = start(here, ['put', 'log']);
+    const growing = setInterval(() => appendFileSync(log, 'more'), 1);
+    const { code, out } = await outcome(child).finally(() => clearInterval(growing));
+    expect(code).toBe(0);
+    const [info] = objects((await depot(here, ['--json', 'info', out.trim()])).out);
+    expect(Number(info?.content_length)).toBeGreaterThanOrEqual(3_000_000);
+    if (!existsSync('/proc/version')) return;
+    const system = await done(here, ['put', '/proc/version']);
+    const text = readFileSync('/proc/version', 'utf8');
+    expect((await depot(here, ['get', system, '-'])).out).toBe(text);
   });
 
   test('names each file that it cannot read, stores the others and exits 1', async () => {
@@ -213,6 +241,32 @@ describe.concurrent('get', () => {
     expect(ended).toMatchObject({ code, out: '' });
     expect(ended.err).toMatch(/^depot: cannot write .*\n$/);
     expect(ended.err).toContain(why);
+  });
+
+  test('writes into a pipe itself, and puts no file in its place', async (context) => {
+    const { here, blob } = await storeWith('x');
+    const mkfifo = findProgram('mkfifo');
+    if (mkfifo === undefined) return context.skip('there is no mkfifo');
+    const pipe = path.join(here, 'pipe');
+    execFileSync(mkfifo, [pipe]);
+    for (const force of [[], ['-f']]) {
+      const writing = done(here, ['get', blob, 'pipe', ...force]);
+      const [, read] = await Promise.all([writing, readFile(pipe, 'utf8')]);
+      expect(read).toBe('content');
+    }
+    expect(statSync(pipe).isFIFO()).toBe(true);
+  });
+
+  test('-f overwrites what a link leads to, and the link stays', async () => {
+    const { here, blob } = await storeWith('x');
+    mkdirSync(path.join(here, 'sub'));
+    writeFileSync(path.join(here, 'sub', 'target'), 'old');
+    symlinkSync('sub/target', path.join(here, 'link'));
+    expect(await depot(here, ['get', blob, 'link'])).toMatchObject({ code: 4 });
+    await done(here, ['get', '-f', blob, 'link']);
+    expect(lstatSync(path.join(here, 'link')).isSymbolicLink()).toBe(true);
+    expect(readFileSync(path.join(here, 'sub', 'target'), 'utf8')).toBe('content');
+    expect(readdirSync(path.join(here, 'sub'))).toEqual(['target']);
   });
 
   test('leaves nothing behind where the blob breaks off', async () => {
