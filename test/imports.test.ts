@@ -59,6 +59,35 @@ test.each(sources)('%s imports nothing from above', (file) => {
   }
 });
 
+/** Files that import each other in a ring, types apart, which are gone when the program runs. */
+function findCycle(): string[] | null {
+  const done = new Set<string>();
+  const visit = (file: string, above: readonly string[]): string[] | null => {
+    if (above.includes(file)) return [...above.slice(above.indexOf(file)), file];
+    if (done.has(file)) return null;
+    done.add(file);
+    for (const imported of runtimeImportsOf(file)) {
+      const cycle = visit(imported, [...above, file]);
+      if (cycle !== null) return cycle;
+    }
+    return null;
+  };
+  return sources.map((file) => visit(file, [])).find((cycle) => cycle !== null) ?? null;
+}
+
+function runtimeImportsOf(file: string): string[] {
+  const text = readFileSync(path.join(root, 'src', file), 'utf8');
+  const matches = text.matchAll(/^(?:import|export) (?!type\b)[^;]*?from '(\.[^']+)\.js'/gm);
+  return [...matches].map(
+    ([, to]) => `${path.posix.join(path.posix.dirname(file), to as string)}.ts`,
+  );
+}
+
+test('no files import each other in a ring', () => {
+  expect(sources.flatMap(runtimeImportsOf).length).toBeGreaterThan(100);
+  expect(findCycle()).toBeNull();
+});
+
 /** Packages that a command loads, asked of the process itself. */
 function packagesLoadedBy(directory: string, ...args: string[]): string[] {
   const hook = `
