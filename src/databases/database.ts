@@ -1,4 +1,5 @@
 import type { BlobSource, Place } from '../backend.js';
+import type { Lock } from '../lock.js';
 
 /** A value of a key column. */
 export type KeyValue = string | number | bigint | Uint8Array | null;
@@ -64,6 +65,8 @@ export interface Database {
   /** All of them in one short, durable transaction; says which ones were made. */
   change(changes: readonly TextChange[]): Promise<boolean[]>;
   readonly blobs: BlobTable;
+  /** Keeps other migrations off this database; null where one holds it. Dies with its process. */
+  lockMigrations(): Promise<Lock | null>;
   close(): Promise<void>;
 }
 

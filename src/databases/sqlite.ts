@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, realpath } from 'node:fs/promises';
 import Sqlite from 'better-sqlite3';
 import { DepotError, messageOf } from '../errors.js';
 import { errorCode, fileError, placeOf } from '../files.js';
+import { tryLock } from '../lock.js';
 import type { Database } from './database.js';
 import { openBlobTable } from './sqlite-blobs.js';
 import { readTables } from './sqlite-tables.js';
@@ -41,6 +42,8 @@ export async function openSqlite(file: string): Promise<Database> {
       connection.run('read a row', () => readText(connection.handle, table, column, position)),
     change: (changes) =>
       connection.run('change references', () => changeTexts(connection.handle, changes)),
+    // Beside the file, so that every configuration that names the database finds the same one.
+    lockMigrations: async () => tryLock(`${await realpath(file)}-depot-lock`),
     blobs: openBlobTable(connection),
     close: async () => void connection.handle.close(),
   };

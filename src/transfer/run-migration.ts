@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import type { Database } from '../databases/database.js';
 import { DepotError } from '../errors.js';
 import { errorCode, fileError } from '../files.js';
-import { type Lock, tryLock } from '../lock.js';
+import type { Lock } from '../lock.js';
 import type { Manager } from '../manager.js';
 import { findColumns, namedColumns, type ReferenceColumn } from '../references/columns.js';
 import type { Storage } from '../storage.js';
@@ -65,11 +66,11 @@ export async function runMigration(
   await checkStorages(source, target, options.deleteSource);
   const columns = await columnsOf(manager, options.references);
   // Opened before anything is moved: one that cannot be must not be found out at the end.
-  const databases = options.deleteSource ? await manager.allDatabases() : [];
+  const databases = await manager.allDatabases();
   const stateFile = options.dryRun
     ? null
     : (options.stateFile ?? defaultState(manager, source, target));
-  return locked(stateFile, source, target, async (state) => {
+  return locked(databases, stateFile, { source, target }, async (state) => {
     const counts = newCounts();
     const budget = new Budget(bytesInFlight);
     const copyOptions = { ...options, source, target, budget, contents: state };
@@ -107,7 +108,8 @@ export async function runUndo(
   const names = storagesOf(stateFile);
   const source = await manager.storage(names.source);
   const target = await manager.storage(names.target);
-  return locked(stateFile, source, target, async (state) => {
+  const databases = await manager.allDatabases();
+  return locked(databases, stateFile, { source, target }, async (state) => {
     const columns = await changedColumns(manager, state);
     const counts = newCounts();
     const copyOptions: CopyOptions = {
@@ -186,27 +188,46 @@ function defaultState({ configuration }: Manager, source: Storage, target: Stora
   return path.join(configuration.directory, 'depot-state', `${name}.sqlite`);
 }
 
-/** Runs alone among all runs that keep their state in the same directory. */
+/** Runs alone among all runs that change references in one of these databases. */
 async function locked(
+  databases: readonly Database[],
   stateFile: string | null,
-  source: Storage,
-  target: Storage,
+  storages: { source: Storage; target: Storage },
   run: (state: State) => Promise<RunResult>,
 ): Promise<RunResult> {
-  const lock = stateFile === null ? null : await lockRun(path.dirname(stateFile));
+  const locks: Lock[] = [];
   try {
-    const state = openState(stateFile, source.name, target.name);
+    if (stateFile !== null) {
+      for (const database of await distinct(databases)) locks.push(await lockDatabase(database));
+      await makeDirectory(path.dirname(stateFile));
+    }
+    const state = openState(stateFile, storages.source.name, storages.target.name);
     try {
       return await run(state);
     } finally {
       state.close();
     }
   } finally {
-    lock?.release();
+    for (const lock of locks) lock.release();
   }
 }
 
-async function lockRun(directory: string): Promise<Lock> {
+/** One for each place: two URLs may name one database. */
+async function distinct(databases: readonly Database[]): Promise<Database[]> {
+  const places = await Promise.all(databases.map((database) => database.place()));
+  return [...new Map(databases.map((one, index) => [places[index]?.identity, one])).values()];
+}
+
+async function lockDatabase(database: Database): Promise<Lock> {
+  const lock = await database.lockMigrations();
+  if (lock !== null) return lock;
+  throw new DepotError(
+    'refused',
+    `another migration of this site is running: it holds ${database.name}`,
+  );
+}
+
+async function makeDirectory(directory: string): Promise<void> {
   // Not its parents too: below /proc Node tries that for ever.
   await mkdir(directory, { mode: 0o700 }).catch((error: unknown) => {
     if (errorCode(error) === 'EEXIST') return;
@@ -214,10 +235,6 @@ async function lockRun(directory: string): Promise<Lock> {
       hint: 'Name a state file in a directory that can be written with --state.',
     });
   });
-  const file = path.join(directory, 'lock');
-  const lock = tryLock(file);
-  if (lock !== null) return lock;
-  throw new DepotError('refused', `another migration of this site is running: it holds ${file}`);
 }
 
 /** Runs to the end or to an error, which is returned, so that the counts are not lost with it. */

@@ -184,13 +184,14 @@ describe.concurrent('migrate-storage', () => {
 
   test('gives its place to no second one: exit 4', async () => {
     const here = newSite();
-    mkdirSync(path.join(here, 'depot-state'));
-    const lock = new Sqlite(path.join(here, 'depot-state', 'lock'));
+    const lock = new Sqlite(path.join(here, 'Kotti.db-depot-lock'));
     lock.exec('BEGIN EXCLUSIVE');
-    const ended = await depot(here, [...site, ...toLocal]);
+    for (const state of [[], ['--state', 'other.sqlite']]) {
+      const ended = await depot(here, [...site, ...toLocal, ...state]);
+      expect(ended).toMatchObject({ code: 4, out: '' });
+      expect(ended.err).toMatch(/^depot: another migration of this site is running: .*\n$/);
+    }
     lock.close();
-    expect(ended).toMatchObject({ code: 4, out: '' });
-    expect(ended.err).toMatch(/^depot: another migration of this site is running: .*\n$/);
   });
 
   test.each([

@@ -84,8 +84,14 @@ test('a second run is refused while one holds the lock, and so is an undo', asyn
   const { stateFile } = await migrate(site);
   addRow(site, referenceText('dbfiles', await addBlob(site, 'dbfiles', 'more')));
   const before = await resolveReferences(site);
-  const lock = tryLock(path.join(site.directory, 'depot-state', 'lock'));
-  for (const args of [[], ['--from', 'localfs', '--to', 'dbfiles'], ['--undo', stateFile ?? '']]) {
+  const lock = tryLock(`${site.database}-depot-lock`);
+  const other = ['--state', path.join(site.directory, 'other.sqlite')];
+  for (const args of [
+    [],
+    other,
+    ['--from', 'localfs', '--to', 'dbfiles', ...other],
+    ['--undo', stateFile ?? ''],
+  ]) {
     const { code, stderr } = await runMigrationProcess(site, args);
     expect(code).toBe(4);
     expect(stderr).toContain('another migration of this site is running');
