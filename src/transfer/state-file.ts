@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { DepotError, type ErrorKind, messageOf } from '../errors.js';
 
@@ -42,14 +43,34 @@ export function storagesOf(file: string): { source: string; target: string } {
 /** Opens or makes a state file; null: one in memory. */
 export function openStateFile(file: string | null): Sqlite.Database {
   try {
+    if (file !== null) refuseOther(file);
     const handle = new Sqlite(file ?? ':memory:');
     handle.pragma('journal_mode = WAL');
     handle.pragma('synchronous = NORMAL');
     handle.exec(schema);
     return handle;
   } catch (error) {
+    if (error instanceof DepotError) throw error;
     throw cannotWrite(file, error, 'unreachable');
   }
+}
+
+/** Makes the file for its owner's eyes alone; an existing one must be a state file or empty. */
+function refuseOther(file: string): void {
+  closeSync(openSync(file, 'a', 0o600));
+  const handle = new Sqlite(file, { readonly: true });
+  try {
+    const tables = handle
+      .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
+      .pluck()
+      .all();
+    if (tables.length === 0 || (tables.includes('runs') && tables.includes('copies'))) return;
+  } finally {
+    handle.close();
+  }
+  throw new DepotError('refused', `${file} is a database, and no state file`, {
+    hint: 'Name another file with --state.',
+  });
 }
 
 export function cannotWrite(file: string | null, error: unknown, kind: ErrorKind): DepotError {

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -180,6 +181,15 @@ describe.concurrent('migrate-storage', () => {
     await depot(here, [...site, ...toLocal, '--limit', '1', '--state', 'elsewhere/s.sqlite']);
     expect(existsSync(path.join(here, 'elsewhere', 's.sqlite'))).toBe(true);
     expect(existsSync(path.join(here, 'depot-state'))).toBe(false);
+  });
+
+  test('takes no other database for its state, and keeps its own to its owner', async () => {
+    const here = newSite();
+    const ended = await depot(here, [...site, ...toLocal, '--state', 'Kotti.db']);
+    expect(ended).toMatchObject({ code: 4, out: '' });
+    expect(ended.err).toContain('Kotti.db is a database, and no state file');
+    await depot(here, [...site, ...toLocal, '--limit', '1', '--state', 's.sqlite']);
+    expect(statSync(path.join(here, 's.sqlite')).mode & 0o777).toBe(0o600);
   });
 
   test('gives its place to no second one: exit 4', async () => {
