@@ -1,100 +1,15 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import {
-  absentId,
-  depot,
-  done,
-  fixtures,
-  newDirectory,
-  newSite,
-  newStore,
-  objects,
-} from './depot.js';
+import { absentId, depot, done, newSite, newStore, newStoreWith, objects } from './depot.js';
 
 const sha256OfContent = 'ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73';
-
-async function storeWith(...names: string[]): Promise<{ here: string; paths: string[] }> {
-  const here = newStore();
-  for (const name of names) writeFileSync(path.join(here, name), 'content');
-  const paths = (await done(here, ['put', '--', ...names])).split('\n');
-  return { here, paths };
-}
-
-describe.concurrent('list', () => {
-  test.each(['list', 'ls'])('%s prints the paths of the default storage', async (list) => {
-    const { here, paths } = await storeWith('a', 'b', 'c');
-    expect((await done(here, [list])).split('\n').sort()).toEqual(paths.toSorted());
-    expect((await done(here, [list, 'files'])).split('\n').sort()).toEqual(paths.toSorted());
-    expect((await done(here, [list, '--limit', '2'])).split('\n')).toHaveLength(2);
-    expect((await done(here, [list, '--limit', '9'])).split('\n')).toHaveLength(3);
-  });
-
-  test('of an empty storage prints nothing', async () => {
-    expect(await done(newStore(), ['list'])).toBe('');
-    expect(await done(newStore(), ['list', '-l', '--json'])).toBe('');
-  });
-
-  test('-l adds size, time, type and filename', async () => {
-    const { here, paths } = await storeWith('a b.txt');
-    const line = await done(here, ['list', '-l']);
-    expect(line).toMatch(
-      new RegExp(
-        `^${paths[0]} +7  \\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ  text/plain  a b\\.txt$`,
-      ),
-    );
-  });
-
-  test('--json prints one object a line, with -l the whole info', async () => {
-    const { here, paths } = await storeWith('a.txt');
-    const [short] = objects((await depot(here, ['--json', 'list'])).out);
-    expect(short).toEqual({ path: paths[0], storage: 'files', id: paths[0]?.slice(6) });
-    const [long] = objects((await depot(here, ['list', '-l', '--json'])).out);
-    const [info] = objects((await depot(here, ['info', paths[0] ?? '', '--json'])).out);
-    expect(long).toEqual(info);
-  });
-
-  test('-l names a damaged blob, lists the others and exits 1', async () => {
-    const { here, paths } = await storeWith('a', 'b');
-    writeFileSync(path.join(here, paths[0] ?? '', 'metadata.json'), '{"filename": ');
-    const { code, out, err } = await depot(here, ['list', '-l']);
-    expect(code).toBe(1);
-    expect(out).toMatch(new RegExp(`^${paths[1]} .*\n$`));
-    expect(err).toMatch(/^depot: damaged metadata in .*metadata\.json: .*\n$/);
-  });
-
-  test('reads a store that Python wrote, and its filenames as they are', async () => {
-    const here = newDirectory();
-    cpSync(path.join(fixtures, 'local', 'store'), path.join(here, 'files'), { recursive: true });
-    writeFileSync(path.join(here, 'depot.ini'), readFileSync(path.join(newStore(), 'depot.ini')));
-    const { code, out, err } = await depot(here, ['list', '-l', '--json']);
-    expect({ code, err }).toEqual({ code: 0, err: '' });
-    const expected = JSON.parse(
-      readFileSync(path.join(fixtures, 'local', 'expected.json'), 'utf8'),
-    ) as { id: string; filename: string }[];
-    const namesOf = (all: { id?: unknown; filename?: unknown }[]) =>
-      new Map(all.map(({ id, filename }) => [id, filename]));
-    expect(namesOf(objects(out))).toEqual(namesOf(expected));
-  });
-
-  test.each([
-    { args: ['list', 'nowhere'], code: 3 },
-    { args: ['list', '--limit', '0'], code: 2 },
-    { args: ['list', '--limit', '-1'], code: 2 },
-    { args: ['list', '--limit', '1e3'], code: 2 },
-    { args: ['list', 'files', 'files'], code: 2 },
-  ])('$args exits $code', async ({ args, code }) => {
-    const ended = await depot(newStore(), args);
-    expect(ended).toMatchObject({ code, out: '' });
-    expect(ended.err).toMatch(/^depot: .+\n.+\n$/);
-  });
-});
 
 describe.concurrent('info', () => {
   test.each(['info', 'stat'])(
     '%s prints key: value lines, an empty line between blobs',
     async (info) => {
-      const { here, paths } = await storeWith('a.txt', 'b');
+      const { here, paths } = await newStoreWith('a.txt', 'b');
       const blocks = (await done(here, [info, ...paths])).split('\n\n');
       expect(blocks).toHaveLength(2);
       expect(blocks[0]?.split('\n').map((line) => line.split(': ')[0])).toEqual([
@@ -106,14 +21,14 @@ describe.concurrent('info', () => {
   );
 
   test('--hash adds the SHA-256', async () => {
-    const { here, paths } = await storeWith('a.txt');
+    const { here, paths } = await newStoreWith('a.txt');
     expect(await done(here, ['info', '--hash', ...paths])).toMatch(`\nsha256: ${sha256OfContent}`);
     const [object] = objects((await depot(here, ['info', '--hash', '--json', ...paths])).out);
     expect(object).toMatchObject({ filename: 'a.txt', sha256: sha256OfContent, public_url: null });
   });
 
   test('of several names each that fails, shows the others and exits 1', async () => {
-    const { here, paths } = await storeWith('a');
+    const { here, paths } = await newStoreWith('a');
     const wrong = [`files/${absentId}`, 'files/no-uuid', 'nowhere/x'];
     const { code, out, err } = await depot(here, ['--json', 'info', ...wrong, ...paths]);
     expect(code).toBe(1);
@@ -132,7 +47,7 @@ describe.concurrent('info', () => {
   });
 
   test('--hash of a damaged blob exits 1 and shows no hash of a part', async () => {
-    const { here, paths } = await storeWith('a');
+    const { here, paths } = await newStoreWith('a');
     writeFileSync(path.join(here, paths[0] ?? '', 'file'), 'cont');
     const { code, out, err } = await depot(here, ['info', '--hash', ...paths]);
     expect({ code, out }).toEqual({ code: 1, out: '' });
@@ -142,7 +57,7 @@ describe.concurrent('info', () => {
 
 describe.concurrent('replace', () => {
   test('keeps identifier and name, takes a type, and prints the path', async () => {
-    const { here, paths } = await storeWith('a.txt');
+    const { here, paths } = await newStoreWith('a.txt');
     const [blob = ''] = paths;
     writeFileSync(path.join(here, 'new.pdf'), 'newer content');
     expect(await done(here, ['replace', blob, 'new.pdf', '--type', 'text/html'])).toBe(blob);
@@ -157,7 +72,7 @@ describe.concurrent('replace', () => {
   });
 
   test('takes a name, guesses its type, and reads standard input', async () => {
-    const { here, paths } = await storeWith('a.txt');
+    const { here, paths } = await newStoreWith('a.txt');
     const [blob = ''] = paths;
     const replaced = await depot(here, ['--json', 'replace', blob, '-', '--name', 'b.html'], {
       input: 'piped',
@@ -175,7 +90,7 @@ describe.concurrent('replace', () => {
     { args: ['PATH'], code: 2 },
     { args: ['PATH', 'a.txt', '--name', ''], code: 2 },
   ])('$args exits $code and changes nothing', async ({ args, code }) => {
-    const { here, paths } = await storeWith('a.txt');
+    const { here, paths } = await newStoreWith('a.txt');
     const [blob = ''] = paths;
     const before = readdirSync(path.join(here, blob));
     const given = args.map((argument) => (argument === 'PATH' ? blob : argument));
@@ -187,27 +102,27 @@ describe.concurrent('replace', () => {
 
 describe.concurrent('delete', () => {
   test.each(['delete', 'rm'])('%s deletes what it is given, and prints nothing', async (remove) => {
-    const { here, paths } = await storeWith('a', 'b', 'c');
+    const { here, paths } = await newStoreWith('a', 'b', 'c');
     expect(await done(here, [remove, ...paths.slice(0, 2)])).toBe('');
     expect(await done(here, ['list'])).toBe(paths[2]);
     expect(readdirSync(path.join(here, 'files'))).toHaveLength(1);
   });
 
   test('reads paths from standard input, one a line', async () => {
-    const { here, paths } = await storeWith('a', 'b', 'c');
+    const { here, paths } = await newStoreWith('a', 'b', 'c');
     await done(here, ['delete', '-'], { input: `${paths[0]}\n\n${paths[1]}\r\n${paths[2]}` });
     expect(await done(here, ['list'])).toBe('');
   });
 
   test('deletes all that list prints', async () => {
-    const { here } = await storeWith(...Array.from({ length: 30 }, (_, index) => `f${index}`));
+    const { here } = await newStoreWith(...Array.from({ length: 30 }, (_, index) => `f${index}`));
     const { out } = await depot(here, ['list']);
     await done(here, ['rm', '-'], { input: out });
     expect(await done(here, ['list'])).toBe('');
   });
 
   test('a missing one is exit 3, or 1 among others, and 0 with -f', async () => {
-    const { here, paths } = await storeWith('a', 'b');
+    const { here, paths } = await newStoreWith('a', 'b');
     const [first = '', second = ''] = paths;
     const missing = `files/${absentId}`;
     expect(await depot(here, ['delete', missing])).toMatchObject({ code: 3, out: '' });

@@ -1,6 +1,14 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -151,4 +159,31 @@ export function objects(out: string): Record<string, unknown>[] {
 export function findProgram(name: string): string | undefined {
   const directories = (process.env.PATH ?? '').split(path.delimiter);
   return directories.map((each) => path.join(each, name)).find(existsSync);
+}
+
+/** A store with files of these names, all of them `content`, and their paths in it. */
+export async function newStoreWith(...names: string[]): Promise<{ here: string; paths: string[] }> {
+  const here = newStore();
+  for (const name of names) writeFileSync(path.join(here, name), 'content');
+  const paths = (await done(here, ['put', '--', ...names])).split('\n');
+  return { here, paths };
+}
+
+/** The signals that interrupt, and the exit codes that they give. */
+export const interruptions = [
+  { signal: 'SIGINT', code: 130 },
+  { signal: 'SIGTERM', code: 143 },
+] as const;
+
+/** Waits until something is so, which a running process brings about. */
+export async function until(child: ChildProcess, isSo: () => boolean): Promise<void> {
+  while (!isSo()) {
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error('it ended before');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Names in a directory that may not be there yet. */
+export function namesIn(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory) : [];
 }
