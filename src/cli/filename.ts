@@ -16,5 +16,5 @@ function shortened(name: string): string {
   const suffix = /\.[^.\s]{1,20}$/u.exec(name)?.[0] ?? '';
   let stem = [...name.slice(0, name.length - suffix.length)];
   while (Buffer.byteLength(stem.join('') + suffix) > longest) stem = stem.slice(0, -1);
-  return stem.join('') + suffix;
+  return (stem.join('') + suffix).trimEnd();
 }
