@@ -76,10 +76,17 @@ export function resolvePath(
   return resolved;
 }
 
-const secretName = /key|secret|password|token/i;
+/** Options whose values are no secrets; what a misspelt one holds nobody knows. */
+const harmless = new Set([
+  ...['storage_path', 'bucket', 'region_name', 'policy', 'storage_class', 'endpoint_url', 'host'],
+  ...['prefix', 'project_id', 'credentials', 'mongouri', 'collection'],
+  ...['addressing_style', 'request_checksum', 'api_endpoint'],
+]);
 
 /** An option's value as it may be shown. */
 export function redacted(name: string, value: string): string {
-  if (secretName.test(name)) return '***';
+  // Credentials are a path, unless somebody wrote the file's content there.
+  const inline = name === 'credentials' && value.includes('{');
+  if (!harmless.has(name) || inline) return '***';
   return value.includes('://') ? redactSqlalchemyUrl(value) : value;
 }

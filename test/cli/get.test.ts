@@ -35,6 +35,14 @@ describe.concurrent('get', () => {
     expect(readdirSync(here).sort()).toEqual(['depot.ini', 'files', 'other.txt', 'own.txt', 'sub']);
   });
 
+  test('keeps a file that it overwrites as private as it was', async () => {
+    const { here, blob } = await storeWith('own.txt');
+    writeFileSync(path.join(here, 'own.txt'), 'mine', { mode: 0o600 });
+    await done(here, ['get', '-f', blob]);
+    expect(readFileSync(path.join(here, 'own.txt'), 'utf8')).toBe('content');
+    expect(statSync(path.join(here, 'own.txt')).mode & 0o777).toBe(0o600);
+  });
+
   test('with --json prints path and file', async () => {
     const { here, blob } = await storeWith('own.txt');
     const { out } = await depot(here, ['get', blob, 'x', '--json']);

@@ -68,6 +68,18 @@ describe.concurrent('a secret of the configuration', () => {
     }
   });
 
+  test('is masked where its option is misspelt, and in credentials written into the file', async () => {
+    const here = newConfigured({
+      'kotti.depot.1.pasword': secret,
+      'kotti.depot.3.name': 'cloud',
+      'kotti.depot.3.backend': 'depot.io.gcs.GCSStorage',
+      'kotti.depot.3.credentials': `{"private_key": "${secret}"}`,
+    });
+    for (const args of [['storages'], ['storages', '--json'], ['storages', '--ping']]) {
+      expect((await printed(here, args)).all).not.toContain(secret);
+    }
+  });
+
   test('is masked in the options, and what is no secret is shown', async () => {
     const { out } = await printed(newConfigured(), ['--json', 'storages']);
     const options = objects(out).map((storage) => storage.options);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { link, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, link, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { DepotError } from '../../errors.js';
@@ -81,6 +81,7 @@ async function save(
   const part = path.join(path.dirname(target), `.depot-part-${randomUUID()}`);
   try {
     await writeDurably(part, chunks);
+    if (force) await keepAccess(target, part);
     if (force) await rename(part, target);
     else await linkNew(part, file);
   } catch (error) {
@@ -88,6 +89,15 @@ async function save(
   } finally {
     await rm(part, { force: true }).catch(() => {});
   }
+}
+
+/** What takes the place of a file is as private as that was. */
+async function keepAccess(existing: string, part: string): Promise<void> {
+  const found = await find(existing);
+  if (found === null) return;
+  await chmod(part, found.mode & 0o7777);
+  // Only root may give a file away; anybody else owns the new one, as with any copy.
+  await chown(part, found.uid, found.gid).catch(() => {});
 }
 
 /** Unlike a rename, a link never overwrites; some file systems have none. */
