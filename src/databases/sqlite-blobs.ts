@@ -149,7 +149,7 @@ async function writeLarge(
   { sql, bytes, values }: { sql: string; bytes: Uint8Array; values: readonly unknown[] },
   row: (handle: Pick<SqliteConnection, 'statement'>, store: () => void) => number | null,
 ): Promise<number | null> {
-  const own = connection.reopen();
+  const own = await connection.reopen();
   try {
     const statement = own.prepare(sql).bind(...values);
     release(bytes);

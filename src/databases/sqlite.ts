@@ -19,7 +19,7 @@ export interface SqliteConnection {
   /** The statement of an SQL text, compiled once. */
   statement<P extends unknown[], R>(sql: string): Sqlite.Statement<P, R>;
   /** A second connection to the same file. */
-  reopen(): Sqlite.Database;
+  reopen(): Promise<Sqlite.Database>;
   /** Runs statements, again while another process holds the database; names what failed. */
   run<T>(what: string, action: () => T): Promise<T>;
   /** What an error of SQLite's means to an administrator. */
@@ -32,7 +32,7 @@ export async function openSqlite(file: string): Promise<Database> {
     const { message } = fileError(error, `cannot open the database ${file}`);
     throw new DepotError('unreachable', message, { hint: 'Check sqlalchemy.url.' });
   });
-  const connection = connect(file);
+  const connection = await connect(file);
   return {
     name: file,
     place: () => placeOf(file),
@@ -49,30 +49,11 @@ export async function openSqlite(file: string): Promise<Database> {
   };
 }
 
-function connect(file: string): SqliteConnection {
-  const failed = (what: string, error: unknown): DepotError => explain(error, file, what);
-  const reopen = (): Sqlite.Database => {
-    // The driver trims the name, and would open another file than the one that was meant.
-    if (file !== file.trim()) {
-      throw new DepotError(
-        'config',
-        `cannot open the database ${JSON.stringify(file)}: its name begins or ends with a space`,
-      );
-    }
-    const handle = new Sqlite(file, { fileMustExist: true, timeout: 100 });
-    // Else the last commits may be lost in a power cut: this build's default is less in WAL mode,
-    // and FULL does not make the end of a rollback journal durable.
-    handle.pragma('synchronous = EXTRA');
-    // Kilobytes: blobs are read once, so caching their pages would only take memory.
-    handle.pragma('cache_size = -2000');
-    return handle;
-  };
-  let handle: Sqlite.Database;
-  try {
-    handle = reopen();
-  } catch (error) {
-    throw failed('open it', error);
-  }
+async function connect(file: string): Promise<SqliteConnection> {
+  const run = <T>(what: string, action: () => T): Promise<T> =>
+    patiently(action, (error) => explain(error, file, what));
+  const open = (): Promise<Sqlite.Database> => run('open', () => openHandle(file));
+  const handle = await open();
   const statements = new Map<string, Sqlite.Statement>();
   return {
     file,
@@ -82,20 +63,45 @@ function connect(file: string): SqliteConnection {
       statements.set(sql, known);
       return known as unknown as Sqlite.Statement<P, R>;
     },
-    reopen,
-    failed,
-    async run(what, action) {
-      const deadline = Date.now() + busySeconds * 1000;
-      for (let pause = 5; ; pause = Math.min(pause * 2, 250)) {
-        try {
-          return action();
-        } catch (error) {
-          if (!isBusy(error) || Date.now() > deadline) throw failed(what, error);
-          await new Promise((resolve) => setTimeout(resolve, pause));
-        }
-      }
-    },
+    reopen: open,
+    failed: (what, error) => explain(error, file, what),
+    run,
   };
+}
+
+function openHandle(file: string): Sqlite.Database {
+  // The driver trims the name, and would open another file than the one that was meant.
+  if (file !== file.trim()) {
+    throw new DepotError(
+      'config',
+      `cannot open the database ${JSON.stringify(file)}: its name begins or ends with a space`,
+    );
+  }
+  const handle = new Sqlite(file, { fileMustExist: true, timeout: 100 });
+  try {
+    // Else the last commits may be lost in a power cut: this build's default is less in WAL mode,
+    // and FULL does not make the end of a rollback journal durable.
+    handle.pragma('synchronous = EXTRA');
+    // Kilobytes: blobs are read once, so caching their pages would only take memory.
+    handle.pragma('cache_size = -2000');
+    return handle;
+  } catch (error) {
+    handle.close();
+    throw error;
+  }
+}
+
+/** Does something again and again while another process holds the database. */
+async function patiently<T>(action: () => T, failed: (error: unknown) => DepotError): Promise<T> {
+  const deadline = Date.now() + busySeconds * 1000;
+  for (let pause = 5; ; pause = Math.min(pause * 2, 250)) {
+    try {
+      return action();
+    } catch (error) {
+      if (!isBusy(error) || Date.now() > deadline) throw failed(error);
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
 }
 
 function isBusy(error: unknown): boolean {
@@ -107,7 +113,8 @@ function isBusy(error: unknown): boolean {
 function explain(error: unknown, file: string, what: string): DepotError {
   if (error instanceof DepotError) return error;
   const code = errorCode(error) ?? '';
-  const failed = `cannot ${what} in the database ${file}`;
+  const failed =
+    what === 'open' ? `cannot open the database ${file}` : `cannot ${what} in the database ${file}`;
   const cause = { cause: error };
   if (isBusy(error)) {
     return new DepotError(

@@ -133,6 +133,17 @@ test('waits for another writer, and then writes', async () => {
   expect(await contentOf(storage, id)).toBe('patient');
 });
 
+test('waits for whoever holds the whole database, to open it too', async () => {
+  const { file, handle } = await openSite();
+  handle.exec('BEGIN EXCLUSIVE');
+  const opening = openSqlite(file);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  handle.exec('COMMIT');
+  const database = await opening;
+  expect(await database.tables()).not.toEqual([]);
+  await database.close();
+});
+
 test('keeps the journal mode of the site, and works in WAL too', async () => {
   const { storage, handle } = await openSite();
   expect(handle.pragma('journal_mode', { simple: true })).toBe('delete');
