@@ -120,6 +120,17 @@ describe.concurrent('put', () => {
     expect((await depot(here, ['get', system, '-'])).out).toBe(text);
   });
 
+  test('stores nothing of a source that breaks', async (context) => {
+    // A file of Linux that opens, and fails to be read.
+    const broken = '/proc/self/mem';
+    if (!existsSync(broken)) return context.skip(`there is no ${broken}`);
+    const here = newStore();
+    const ended = await depot(here, ['put', broken]);
+    expect(ended).toMatchObject({ code: 1, out: '' });
+    expect(ended.err).toMatch(/^depot: cannot read \/proc\/self\/mem: .*\n$/);
+    expect(readdirSync(path.join(here, 'files'))).toEqual([]);
+  });
+
   test('names each file that it cannot read, stores the others and exits 1', async () => {
     const here = newStore();
     writeFileSync(path.join(here, 'a.txt'), 'a');
