@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Manager } from '../manager.js';
+import type { Counts } from '../transfer/report.js';
 import type { RunResult } from '../transfer/run-migration.js';
 import type { Context } from './context.js';
 import { counted, formatBytes } from './output.js';
@@ -11,6 +12,10 @@ export interface Asked {
   readonly dryRun: boolean;
   /** Whether the source was to be deleted. */
   readonly deleted: boolean;
+  /** Whether it was told to move a part of the references only. */
+  readonly limited: boolean;
+  /** The state file, where one was named. */
+  readonly state: string | undefined;
   readonly seconds: number;
 }
 
@@ -40,7 +45,7 @@ function summaryLines({ source, target, counts }: RunResult, asked: Asked): stri
   const { references, blobs, bytes } = counts;
   const done = asked.dryRun ? 'Would migrate' : asked.undo ? 'Turned back' : 'Migrated';
   const direction = asked.undo ? `to ${target}` : `from ${source} to ${target}`;
-  const left = references.missing + references.failed;
+  const left = leftBehind(references);
   const elsewhere = references.scanned - references.migrated - left;
   const lines = [
     `${done} ${counted(references.migrated, 'reference')} ${direction} in ${asked.seconds.toFixed(1)} s.`,
@@ -53,9 +58,16 @@ function summaryLines({ source, target, counts }: RunResult, asked: Asked): stri
   return lines;
 }
 
-function because({ missing, failed }: { missing: number; failed: number }): string {
+/** References that should have moved and did not. */
+function leftBehind({ missing, changed, failed }: Counts['references']): number {
+  return missing + changed + failed;
+}
+
+function because(counts: { missing: number; changed?: number; failed: number }): string {
+  const { missing, changed = 0, failed } = counts;
   const reasons = [
     ...(missing > 0 ? [`${missing} missing`] : []),
+    ...(changed > 0 ? [`${changed} changed meanwhile`] : []),
     ...(failed > 0 ? [`${failed} failed`] : []),
   ];
   return reasons.length === 0 ? '' : ` (${reasons.join(', ')})`;
@@ -67,13 +79,14 @@ function nextSteps(context: Context, manager: Manager, result: RunResult, asked:
   if (asked.undo) return [];
   const command = `depot${option('-c', context.config)} migrate-storage`;
   const steps: string[] = [];
-  if (counts.references.missing + counts.references.failed > 0) {
+  if (leftBehind(counts.references) > 0) {
     steps.push('What was left is named above; a further run tries it again.');
   }
-  if (!asked.deleted && counts.references.migrated > 0) {
+  // After a part of them, the same command with --delete-source would move the rest too.
+  if (!asked.deleted && !asked.limited && counts.references.migrated > 0) {
     steps.push(
       `${source} still has its blobs. Delete those that nothing names any more:`,
-      `  ${command}${option('--from', source)}${option('--to', target)} --delete-source`,
+      `  ${command}${option('--from', source)}${option('--to', target)}${option('--state', asked.state)} --delete-source`,
     );
   }
   if (stateFile !== null && counts.references.migrated > 0) {

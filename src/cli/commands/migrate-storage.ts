@@ -81,6 +81,8 @@ async function migrateStorage(context: Context, options: Options): Promise<void>
     undo: options.undo !== undefined,
     dryRun: options.dryRun === true,
     deleted: options.deleteSource === true,
+    limited: [options.limit, options.where, options.references].some((one) => one !== undefined),
+    state: options.state,
     seconds: (Date.now() - started) / 1000,
   });
   if (result.error !== null && !context.signal.aborted) throw result.error;
