@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 import { messageOf } from '../errors.js';
 import type { Storage } from '../storage.js';
 import { type CopyOptions, copyBlob, stopsTheRun } from './copy-blob.js';
@@ -10,6 +11,8 @@ export interface DeleteOptions extends ProtectionOptions {
   readonly copyOptions: CopyOptions;
   readonly counts: Counts;
   readonly observer: Observer;
+  /** Blobs compared or deleted at once. */
+  readonly concurrency: number;
 }
 
 /**
@@ -35,13 +38,13 @@ export async function deleteSource(options: DeleteOptions): Promise<void> {
 /** Why a blob is kept. */
 type Kept = { kind: ProblemKind; message: string };
 
-/** Does something with each moved blob, and reports those that are kept for a reason. */
+/** Does something with the moved blobs, several at once, and reports those that are kept for a reason. */
 async function forEachMoved(
   findings: Findings,
-  { source, signal, observer, counts }: DeleteOptions,
+  { source, signal, observer, counts, concurrency }: DeleteOptions,
   action: (blob: MovedBlob) => Promise<Kept | null>,
 ): Promise<void> {
-  for (const blob of findings.blobs()) {
+  const one = async (blob: MovedBlob): Promise<void> => {
     if (signal.aborted) return;
     const kept = await action(blob).catch((error: unknown): Kept => {
       if (signal.aborted || stopsTheRun(error)) throw error;
@@ -51,7 +54,8 @@ async function forEachMoved(
       observer.problem({ reference: blob.mention, path: source.path(blob.id), ...kept });
     }
     observer.progress(counts);
-  }
+  };
+  await pMap(findings.blobs(), one, { concurrency });
 }
 
 async function compare(
@@ -60,12 +64,16 @@ async function compare(
   { source, target, copyOptions, signal }: DeleteOptions,
 ): Promise<Kept | null> {
   if (mention !== null) return mentioned(mention);
-  if ((await source.find(id)) === null) return null;
+  const info = await source.find(id);
+  if (info === null) return null;
   if ((await target.find(targetId)) === null) {
     return { kind: 'target-differs', message: `kept: ${target.path(targetId)} does not exist` };
   }
-  const here = await source.hash(id, signal);
-  const there = await target.hash(targetId, signal);
+  const inMemory = source.backend.holdsWholeBlobs || target.backend.holdsWholeBlobs;
+  const [here, there] = await copyOptions.budget.run(
+    inMemory ? info.contentLength : 0,
+    async () => [await source.hash(id, signal), await target.hash(targetId, signal)] as const,
+  );
   if (here.sha256 === there.sha256) {
     findings.equal(id, here.info.version, there.info.version);
     return null;
