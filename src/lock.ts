@@ -13,6 +13,12 @@ export interface Lock {
   release(): void;
 }
 
+/**
+ * The connections whose locks are held: one that nothing refers to any more would be collected,
+ * and its lock given back.
+ */
+const held = new Set<Database.Database>();
+
 /** Takes the lock, or returns null where another process or caller holds it. */
 export function tryLock(file: string): Lock | null {
   const database = openLockFile(file);
@@ -23,7 +29,13 @@ export function tryLock(file: string): Lock | null {
     if (isBusy(error)) return null;
     throw fileError(error, `cannot lock ${file}`);
   }
-  return { release: () => void database.close() };
+  held.add(database);
+  return {
+    release() {
+      held.delete(database);
+      database.close();
+    },
+  };
 }
 
 /** Takes the lock, waiting for whoever holds it, at most `seconds`. */

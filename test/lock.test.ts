@@ -26,7 +26,7 @@ function lockFile(): string {
 
 /** Another process that holds the lock until it is killed. */
 async function holdElsewhere(file: string): Promise<{ kill(): Promise<void> }> {
-  const child = spawn(process.execPath, ['--import', loader, holder, file], {
+  const child = spawn(process.execPath, ['--expose-gc', '--import', loader, holder, file], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
