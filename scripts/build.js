@@ -32,7 +32,11 @@ await build({
     'cli/version': 'src/cli/version.ts',
   },
   platform: 'node',
-  external: ['better-sqlite3', 'cli-progress', 'cli-table3', 'ini'],
+  external: [
+    ...['better-sqlite3', 'cli-progress', 'cli-table3', 'ini'],
+    ...['@aws-sdk/client-s3', '@aws-sdk/lib-storage', '@google-cloud/storage', 'mongodb'],
+    ...['pg', 'pg-copy-streams', 'mysql2', 'mysql2/promise'],
+  ],
   plugins: [bareBuiltins],
   // What is not used of Node's modules is not read either.
   treeshake: { propertyReadSideEffects: false },

@@ -1,0 +1,24 @@
+/** A server that tests need. */
+export interface ServerKind {
+  /** Points the tests at a server that runs already, by its URL. */
+  readonly variable: string;
+  /** The programs that it takes, or what is missing and how to get it. */
+  find(): { readonly missing: string } | { readonly programs: readonly string[] };
+  start(programs: readonly string[], options: StartOptions): Promise<RunningServer>;
+}
+
+export interface StartOptions {
+  /** An empty directory of the server's own, which is removed when it has stopped. */
+  readonly directory: string;
+  /** A free TCP port of 127.0.0.1. */
+  readonly port: number;
+}
+
+export interface RunningServer {
+  /** As the environment variable gives it. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Where a server can be reached, or why it can't. */
+export type ServerState = { readonly url: string } | { readonly missing: string };
