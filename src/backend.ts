@@ -1,3 +1,5 @@
+import type { DepotError } from './errors.js';
+
 /**
  * Where a storage or a database keeps its data, however it was named: two configured names of one
  * place have equal identities (a directory's device and inode, not its spelling).
@@ -56,6 +58,14 @@ export interface BlobContent {
   close(): Promise<void>;
 }
 
+/** A copy that a service has made by itself, and by which it is known to equal its source. */
+export interface ServiceCopy {
+  /** Bytes. */
+  readonly length: number;
+  /** The service's own checksum of the copy, which has been compared with its source's: `crc32c:…`. */
+  readonly checksum: string;
+}
+
 /**
  * A kind of storage: few methods, no policy. Identifiers are checked with `acceptsId` before any
  * other method sees them. A missing blob is a `not-found` DepotError from `info`, `read`,
@@ -67,6 +77,10 @@ export interface Backend {
   readonly holdsWholeBlobs: boolean;
   /** True where the blobs are gone when the process ends. */
   readonly ephemeral: boolean;
+  /** Why nothing may be written to it, as it is configured; absent where it may. Deleting may. */
+  readonly readOnly?: DepotError;
+  /** True where Python's readers send visitors to the blob's own URL, which denies them. */
+  readonly deniesVisitors?: boolean;
 
   place(): Promise<Place>;
   /** Fails, saying why, unless the storage can be reached. */
@@ -91,6 +105,12 @@ export interface Backend {
   create(id: string, source: BlobSource, metadata: BlobMetadata): Promise<number>;
   /** The old content stays readable until the new one is complete. Returns as `create`. */
   replace(id: string, source: BlobSource, metadata: BlobMetadata): Promise<number>;
+  /**
+   * Copies a blob of `source`, with its metadata, under a new identifier without its bytes passing
+   * through here; null, having done nothing, where the service cannot do that between these two.
+   * Fails and is durable as `create`.
+   */
+  copyFrom?(source: Backend, sourceId: string, id: string): Promise<ServiceCopy | null>;
   delete(id: string): Promise<void>;
   /** Identifiers exactly as stored, as they come, never all in memory. */
   list(): AsyncIterable<string>;

@@ -4,8 +4,10 @@ import {
   type Setting,
   type StorageSettings,
 } from './config/settings.js';
+import { redactSqlalchemyUrl } from './config/sqlalchemy-url.js';
 import type { Database } from './databases/database.js';
 import { DepotError } from './errors.js';
+import type { NetworkOptions } from './network.js';
 import { backendNames, kindOf, openBackend } from './registry.js';
 import { redacted } from './settings.js';
 import { Storage } from './storage.js';
@@ -23,12 +25,16 @@ export interface StorageDescription {
   readonly options: Readonly<Record<string, string>>;
 }
 
+/** Milliseconds without a sign of a server after which a request to it counts as failed. */
+const idleTimeout = 60_000;
+
 /** The configured storages and databases, each opened when it is first asked for. */
 export class Manager {
   readonly configuration: Configuration;
   readonly #notice: (text: string) => void;
   readonly #storages = new Map<string, Promise<Storage>>();
   readonly #databases = new Map<string, Promise<Database>>();
+  readonly #retries = new Map<string, number>();
 
   /** `notice` takes what is worth telling the user, such as a path that Python reads otherwise. */
   constructor(configuration: Configuration, notice: (text: string) => void = () => {}) {
@@ -110,14 +116,29 @@ export class Manager {
   #database(url: Setting): Promise<Database> {
     return once(this.#databases, url.value, async () => {
       const { openDatabase } = await import('./databases/open.js');
-      return openDatabase(url, this.configuration.directory, this.#notice);
+      const { directory } = this.configuration;
+      const network = this.#network(`database ${redactSqlalchemyUrl(url.value)}`);
+      return openDatabase(url, directory, { ...network, notice: this.#notice });
     });
+  }
+
+  /** How often requests were sent once more so far, by who they were sent to. */
+  get retries(): ReadonlyMap<string, number> {
+    return this.#retries;
+  }
+
+  #network(whom: string): NetworkOptions {
+    const retried = (): void => {
+      this.#retries.set(whom, (this.#retries.get(whom) ?? 0) + 1);
+    };
+    return { retried, idleTimeout };
   }
 
   async #open(settings: StorageSettings): Promise<Storage> {
     const { directory, timezone, sqlalchemyUrl, file } = this.configuration;
     const kind = kindNamed(settings);
     const backend = await openBackend(kind, settings.options, {
+      ...this.#network(`storage ${settings.name}`),
       name: settings.name,
       where: describeOrigin(settings.origin),
       directory,

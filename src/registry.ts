@@ -3,14 +3,12 @@ import type { Backend } from './backend.js';
 import type { Setting } from './config/settings.js';
 import type { Database } from './databases/database.js';
 import { DepotError } from './errors.js';
+import type { NetworkStorage } from './network.js';
 import { checkSettings, resolvePath, type SettingsSchema } from './settings.js';
 import { zoneClock } from './time.js';
 
 /** What opening a backend may need beside its own options. */
-export interface BackendContext {
-  readonly name: string;
-  /** Where the storage is configured, for messages. */
-  readonly where: string;
+export interface BackendContext extends NetworkStorage {
   /** The configuration file's directory. */
   readonly directory: string;
   /** Zone of the local times in the blobs table; default this machine's. */
@@ -21,11 +19,21 @@ export interface BackendContext {
   applicationDatabase(): Promise<Database>;
 }
 
-interface BackendKind {
+interface OpeningContext extends BackendContext {
+  /** The path that an option gives, absolute. */
+  path(option: string): string;
+}
+
+interface BackendKind<S extends SettingsSchema = SettingsSchema> {
   /** The names that Python's configurations use. */
   readonly pythonPaths: readonly string[];
-  readonly schema: SettingsSchema;
-  open(options: ReadonlyMap<string, Setting>, context: BackendContext): Promise<Backend>;
+  readonly schema: S;
+  open(settings: v.InferOutput<S>, context: OpeningContext): Promise<Backend>;
+}
+
+/** Ties what `open` takes to the schema, which the list of all kinds cannot tell. */
+function kind<S extends SettingsSchema>({ open, ...rest }: BackendKind<S>): BackendKind {
+  return { ...rest, open: (settings, context) => open(settings as v.InferOutput<S>, context) };
 }
 
 const text = v.optional(v.string());
@@ -33,28 +41,26 @@ const required = v.pipe(v.string(), v.nonEmpty('it must not be empty'));
 
 /** Every kind of storage: its Python names, its options, and where its code is. */
 const kinds: Readonly<Record<string, BackendKind>> = {
-  local: {
+  local: kind({
     pythonPaths: ['depot.io.local.LocalFileStorage'],
     schema: v.strictObject({ storage_path: required }),
-    open: async (options, { directory, notice }) => {
-      const { openLocal } = await import('./backends/local.js');
-      return openLocal(resolvePath(options.get('storage_path') as Setting, directory, notice));
-    },
-  },
-  sql: {
+    open: async (_settings, { path }) =>
+      (await import('./backends/local.js')).openLocal(path('storage_path')),
+  }),
+  sql: kind({
     pythonPaths: ['kotti.filedepot.DBFileStorage'],
     schema: v.strictObject({}),
-    open: async (_options, { applicationDatabase, timezone }) => {
+    open: async (_settings, { applicationDatabase, timezone }) => {
       const { openSql } = await import('./backends/sql.js');
       return openSql(await applicationDatabase(), zoneClock(timezone));
     },
-  },
-  memory: {
+  }),
+  memory: kind({
     pythonPaths: ['depot.io.memory.MemoryFileStorage'],
     schema: v.strictObject({}),
     open: async () => (await import('./backends/memory.js')).openMemory(),
-  },
-  s3: {
+  }),
+  s3: kind({
     pythonPaths: ['depot.io.boto3.S3Storage', 'depot.io.awss3.S3Storage'],
     schema: v.strictObject({
       access_key_id: text,
@@ -71,8 +77,8 @@ const kinds: Readonly<Record<string, BackendKind>> = {
       request_checksum: text,
     }),
     open: notYet,
-  },
-  gcs: {
+  }),
+  gcs: kind({
     pythonPaths: ['depot.io.gcs.GCSStorage'],
     schema: v.strictObject({
       project_id: text,
@@ -84,15 +90,15 @@ const kinds: Readonly<Record<string, BackendKind>> = {
       api_endpoint: text,
     }),
     open: notYet,
-  },
-  gridfs: {
+  }),
+  gridfs: kind({
     pythonPaths: ['depot.io.gridfs.GridFSStorage'],
     schema: v.strictObject({ mongouri: required, collection: text }),
     open: notYet,
-  },
+  }),
 };
 
-async function notYet(_options: unknown, { name }: BackendContext): Promise<Backend> {
+async function notYet(_settings: unknown, { name }: BackendContext): Promise<Backend> {
   throw new DepotError(
     'config',
     `storage ${name}: this version of depot cannot open its backend yet`,
@@ -111,11 +117,13 @@ export const backendNames: readonly string[] = Object.keys(kinds);
 
 /** Checks the options and opens the backend, importing its code now and not before. */
 export async function openBackend(
-  kind: string,
+  name: string,
   options: ReadonlyMap<string, Setting>,
   context: BackendContext,
 ): Promise<Backend> {
-  const entry = kinds[kind] as BackendKind;
-  checkSettings(entry.schema, options, { ...context, kind });
-  return entry.open(options, context);
+  const { schema, open } = kinds[name] as BackendKind;
+  const settings = checkSettings(schema, options, { ...context, kind: name });
+  const path = (option: string): string =>
+    resolvePath(options.get(option) as Setting, context.directory, context.notice);
+  return open(settings, { ...context, path });
 }

@@ -54,6 +54,12 @@ export class Storage {
     return this.backend.place();
   }
 
+  /** Throws unless the storage may be written to, as it is configured. */
+  checkWritable(): void {
+    const { readOnly } = this.backend;
+    if (readOnly !== undefined) throw readOnly;
+  }
+
   publicUrl(id: string): string | null {
     return this.backend.publicUrl(id);
   }
@@ -108,6 +114,7 @@ export class Storage {
 
   /** Stores a new blob, under `id` or a new identifier. */
   async create(source: Source, options: WriteOptions & { id?: string } = {}): Promise<Written> {
+    this.checkWritable();
     const id = options.id ?? this.backend.newId();
     this.#check(id);
     const filename = options.filename ?? 'unnamed';
@@ -123,6 +130,7 @@ export class Storage {
    * filename alone the type is guessed from it.
    */
   async replace(id: string, source: Source, options: WriteOptions = {}): Promise<Written> {
+    this.checkWritable();
     const old = await this.info(id);
     const { filename } = options;
     const contentType = filename === undefined ? old.contentType : typeOf(filename);

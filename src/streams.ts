@@ -1,4 +1,5 @@
 import type { Hash } from 'node:crypto';
+import type { BlobSource } from './backend.js';
 import { DepotError, type ErrorKind } from './errors.js';
 
 /** Bytes a chunk at most where we cut a longer value ourselves. */
@@ -76,6 +77,28 @@ export function* slices(bytes: Uint8Array): Generator<Uint8Array> {
     // A Buffer's own `slice` would be a view.
     yield Uint8Array.prototype.slice.call(bytes, start, start + chunkSize);
   }
+}
+
+/**
+ * All bytes of a source in one buffer of exactly their length. `checkLength` throws where that
+ * gets too large, before it is held.
+ */
+export async function gather(
+  source: BlobSource,
+  checkLength: (length: number) => void,
+): Promise<Uint8Array> {
+  if (source.length !== null) checkLength(source.length);
+  let buffer = new ArrayBuffer(source.length ?? 64 * 1024);
+  let length = 0;
+  for await (const chunk of source.chunks) {
+    const needed = length + chunk.byteLength;
+    checkLength(needed);
+    if (needed > buffer.byteLength)
+      buffer = buffer.transfer(Math.max(needed, 2 * buffer.byteLength));
+    new Uint8Array(buffer).set(chunk, length);
+    length = needed;
+  }
+  return new Uint8Array(length === buffer.byteLength ? buffer : buffer.transfer(length));
 }
 
 /**

@@ -14,6 +14,7 @@ const rooms = [
   'backend',
   'streams',
   'files',
+  'network',
   'lock',
   'config',
   'settings',

@@ -42,7 +42,7 @@ export function openSql(database: Database, clock: ZoneClock): Backend {
   };
 
   return {
-    holdsWholeBlobs: true,
+    holdsWholeBlobs: blobs.holdsWholeBlobs,
     ephemeral: false,
     place: () => database.place(),
     ping: () => blobs.ping(),

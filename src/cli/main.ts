@@ -3,7 +3,7 @@ import { DepotError, exitCodes } from '../errors.js';
 import type { Manager } from '../manager.js';
 import { registerCommands } from './commands.js';
 import type { Context } from './context.js';
-import { Output, OutputError, type Verbosity } from './output.js';
+import { counted, Output, OutputError, type Verbosity } from './output.js';
 import { watchSignals } from './signals.js';
 import { readVersion } from './version.js';
 
@@ -36,7 +36,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return error instanceof DepotError ? exitCodes[error.kind] : exitCodes.failed;
   } finally {
     signals.stop();
-    await closeManager();
+    await closeManager(context?.output);
   }
 }
 
@@ -95,8 +95,11 @@ async function openManager(config: string | undefined, output: Output): Promise<
   return new Manager(configuration, (text) => output.note(text));
 }
 
-async function closeManager(): Promise<void> {
+async function closeManager(output: Output | undefined): Promise<void> {
   const manager = await opened?.catch(() => undefined);
   opened = undefined;
   await manager?.close();
+  for (const [whom, count] of manager?.retries ?? []) {
+    output?.detail(`${whom}: ${counted(count, 'request')} sent once more`);
+  }
 }

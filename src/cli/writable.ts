@@ -3,8 +3,9 @@ import { DepotError } from '../errors.js';
 import { errorCode, fileError } from '../files.js';
 import type { Storage } from '../storage.js';
 
-/** Refuses to write where the blobs would be gone when the command ends. */
-export function refuseEphemeral(storage: Storage): void {
+/** Refuses a storage that is not to be written to, or whose blobs are gone when the command ends. */
+export function checkWritable(storage: Storage): void {
+  storage.checkWritable();
   if (!storage.backend.ephemeral) return;
   throw new DepotError(
     'refused',

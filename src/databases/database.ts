@@ -100,6 +100,8 @@ export interface BlobColumns {
 
 /** The table `blobs` of Kotti's DBFileStorage. `file_id` is not unique in it. */
 export interface BlobTable {
+  /** True where the server gives or takes a blob's bytes only all at once. */
+  readonly holdsWholeBlobs: boolean;
   /** Fails unless the table is there. */
   ping(): Promise<void>;
   /** Makes the table as Kotti does, unless it is there. */

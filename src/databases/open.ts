@@ -5,14 +5,20 @@ import {
   type SqlalchemyUrl,
 } from '../config/sqlalchemy-url.js';
 import { DepotError } from '../errors.js';
+import type { NetworkOptions } from '../network.js';
 import { resolvePath } from '../settings.js';
 import type { Database } from './database.js';
+
+export interface DatabaseOptions extends NetworkOptions {
+  /** Takes what is worth telling the user. */
+  notice(text: string): void;
+}
 
 /** Opens the database of an SQLAlchemy URL; relative file names are relative to `directory`. */
 export async function openDatabase(
   setting: Setting,
   directory: string,
-  notice: (text: string) => void,
+  { notice }: DatabaseOptions,
 ): Promise<Database> {
   const url = parseUrl(setting);
   if (url.backend === 'sqlite') {

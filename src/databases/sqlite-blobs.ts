@@ -1,6 +1,6 @@
 import type { BlobSource } from '../backend.js';
 import { DepotError } from '../errors.js';
-import { release, slices } from '../streams.js';
+import { gather, release, slices } from '../streams.js';
 import type { BlobColumns, BlobRow, BlobTable } from './database.js';
 import type { SqliteConnection } from './sqlite.js';
 import { groupCommit } from './sqlite-group-commit.js';
@@ -40,6 +40,7 @@ export function openBlobTable(connection: SqliteConnection): BlobTable {
   const { handle, run, statement } = connection;
   const together = groupCommit(connection, 'write to the table blobs');
   return {
+    holdsWholeBlobs: true,
     ping: () =>
       run('find the table blobs', () => void statement('SELECT id, data FROM blobs LIMIT 0').get()),
     provision: () => run('make the table blobs', () => void handle.exec(kottiTable)),
@@ -123,7 +124,7 @@ async function write(
   source: BlobSource,
   { sql, columns, fileId, taken }: Write,
 ): Promise<number | null> {
-  const bytes = await gather(source);
+  const bytes = await gather(source, checkLength);
   const { filename, contentType, lastModified } = columns;
   const values = [bytes, filename, contentType, lastModified, bytes.byteLength, fileId];
   const row = (handle: Pick<SqliteConnection, 'statement'>, store: () => void): number | null => {
@@ -160,22 +161,6 @@ async function writeLarge(
   } finally {
     own.close();
   }
-}
-
-/** All bytes of a source in one buffer of exactly their length. */
-async function gather(source: BlobSource): Promise<Uint8Array> {
-  if (source.length !== null) checkLength(source.length);
-  let buffer = new ArrayBuffer(source.length ?? 64 * 1024);
-  let length = 0;
-  for await (const chunk of source.chunks) {
-    const needed = length + chunk.byteLength;
-    checkLength(needed);
-    if (needed > buffer.byteLength)
-      buffer = buffer.transfer(Math.max(needed, 2 * buffer.byteLength));
-    new Uint8Array(buffer).set(chunk, length);
-    length = needed;
-  }
-  return new Uint8Array(length === buffer.byteLength ? buffer : buffer.transfer(length));
 }
 
 function checkLength(length: number): void {

@@ -143,6 +143,7 @@ async function checkStorages(source: Storage, target: Storage, deleting: boolean
       `storage ${target.name} is in memory: its blobs would be gone at the end`,
     );
   }
+  target.checkWritable();
   await source.backend.ping();
   await target.backend.ping();
   if (deleting && (await overlaps(source, target))) {

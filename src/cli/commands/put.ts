@@ -6,7 +6,7 @@ import { infoObject } from '../blob-info.js';
 import type { Context } from '../context.js';
 import { checkStandardInput, openInput } from '../input.js';
 import { forEachItem } from '../items.js';
-import { refuseEphemeral } from '../writable.js';
+import { checkWritable } from '../writable.js';
 
 interface Options {
   readonly storage?: string;
@@ -32,7 +32,7 @@ async function put(context: Context, files: readonly string[], options: Options)
   checkStandardInput(files);
   const manager = await context.manager();
   const storage = await manager.storage(options.storage ?? manager.defaultName());
-  refuseEphemeral(storage);
+  checkWritable(storage);
   // Until the last one is stored, also where nobody reads the paths any more.
   context.exitCode = exitCodes.failed;
   await forEachItem(context, files, (file) => putOne(context, storage, file, options));

@@ -3,7 +3,7 @@ import { parseText, parseType } from '../arguments.js';
 import { infoObject } from '../blob-info.js';
 import type { Context } from '../context.js';
 import { openInput } from '../input.js';
-import { refuseEphemeral } from '../writable.js';
+import { checkWritable } from '../writable.js';
 
 interface Options {
   readonly name?: string;
@@ -35,7 +35,7 @@ async function replace(
 ): Promise<void> {
   const { output, signal } = context;
   const { storage, id } = await (await context.manager()).locate(path);
-  refuseEphemeral(storage);
+  checkWritable(storage);
   await storage.info(id);
   const { chunks, length } = await openInput(file, signal);
   await storage.replace(id, chunks, {
