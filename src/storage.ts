@@ -1,4 +1,12 @@
-import type { Backend, BlobContent, BlobInfo, BlobMetadata, ByteRange, Place } from './backend.js';
+import type {
+  Backend,
+  BlobContent,
+  BlobInfo,
+  BlobMetadata,
+  ByteRange,
+  Place,
+  ServiceCopy,
+} from './backend.js';
 import { DepotError, isNotFound } from './errors.js';
 import { guessType } from './python/mimetypes.js';
 import { abortable, measured, newMeasure, release } from './streams.js';
@@ -139,6 +147,16 @@ export class Storage {
       contentType: options.contentType ?? contentType,
       lastModified: options.lastModified === undefined ? new Date() : options.lastModified,
     });
+  }
+
+  /**
+   * Copies a blob of another storage with its metadata to a new identifier here, inside the
+   * service that holds both; null, having done nothing, where no service can.
+   */
+  async copyFrom(source: Storage, sourceId: string, id: string): Promise<ServiceCopy | null> {
+    this.checkWritable();
+    this.#check(id);
+    return (await this.backend.copyFrom?.(source.backend, sourceId, id)) ?? null;
   }
 
   async delete(id: string): Promise<void> {

@@ -53,6 +53,10 @@ function summaryLines({ source, target, counts }: RunResult, asked: Asked): stri
     `  blobs: ${blobs.copied} ${asked.dryRun ? 'to copy' : 'copied'} (${formatBytes(bytes)}), ` +
       `${blobs.reused} already there${because(blobs)}`,
   ];
+  if (blobs.copied_by_service > 0)
+    lines.push(
+      `  ${blobs.copied_by_service} of them copied inside the service, compared by its checksum`,
+    );
   if (asked.deleted && !asked.dryRun)
     lines.push(`  deleted from ${source}: ${counted(blobs.deleted, 'blob')}`);
   return lines;

@@ -34,6 +34,9 @@ export interface CopyOptions {
 /** A blob that is in the target now, whole and durable. */
 export interface Copied {
   readonly status: 'copied' | 'reused';
+  /** Whether the service that holds both storages has made the copy by itself. */
+  readonly byService: boolean;
+  /** Or, of what did not pass through here, the service's checksum: `crc32c:…`. */
   readonly sha256: string;
   readonly length: number;
   /** The source's version of what was copied. */
@@ -122,8 +125,11 @@ async function write(
   const { source, target, signal, dryRun, contents } = options;
   if (dryRun) {
     const { info, sha256 } = await source.hash(id, signal);
-    return { status: 'copied', sha256, length: info.contentLength, version: info.version };
+    const { contentLength: length, version } = info;
+    return { status: 'copied', sha256, length, version, byService: false };
   }
+  const copied = replaced === null ? await copyInside({ id, targetId }, options) : null;
+  if (copied !== null) return copied;
   const content = await fromSource(source, () => source.read(id));
   try {
     const { filename, contentType, contentLength: length, lastModified, version } = content.info;
@@ -140,10 +146,32 @@ async function write(
         ? await target.create(chunks, { ...attributes, id: targetId })
         : await target.replace(targetId, chunks, attributes);
     await verify(targetId, sha256, options);
-    return { status: 'copied', sha256, length, version };
+    return { status: 'copied', sha256, length, version, byService: false };
   } finally {
     await content.close();
   }
+}
+
+/**
+ * Lets the service that holds both storages copy the blob by itself; null where none does. Such a
+ * copy is known by its version, since nobody here has hashed it.
+ */
+async function copyInside({ id, targetId }: Way, options: CopyOptions): Promise<Copied | null> {
+  const { source, target, contents, verifyFull, signal } = options;
+  // Looked up first: what replaces it from now on has another version, and is copied again.
+  const { version } = await source.info(id);
+  const copy = await target.copyFrom(source, id, targetId);
+  if (copy === null) return null;
+  const { version: made } = await target.info(targetId);
+  await contents.recordContent(target.path(targetId), asVersion(made));
+  if (verifyFull) await verify(targetId, (await source.hash(id, signal)).sha256, options);
+  const { length, checksum } = copy;
+  return { status: 'copied', sha256: checksum, length, version, byService: true };
+}
+
+/** A content's name in the state where no hash of it is known. */
+function asVersion(version: string): string {
+  return `version:${version}`;
 }
 
 /** Does something behind the last chunk; where that fails, nothing becomes visible. */
@@ -178,10 +206,12 @@ async function reuse(
   if (existing.contentLength === info.contentLength) {
     const { info: read, sha256 } = await source.hash(way.id, signal);
     if (sha256 === there.sha256) {
-      return { status: 'reused', sha256, length: read.contentLength, version: read.version };
+      const { contentLength: length, version } = read;
+      return { status: 'reused', sha256, length, version, byService: false };
     }
   }
-  if (contents.knows(target.path(way.targetId), there.sha256))
+  const known = [there.sha256, asVersion(there.info.version)];
+  if (known.some((one) => contents.knows(target.path(way.targetId), one)))
     return write(way, there.info.version, options);
   const paths = [target.path(way.targetId), source.path(way.id)] as const;
   const message = `${paths[0]} exists with other content than ${paths[1]}`;

@@ -83,12 +83,13 @@ async function copyOnce(id: string, context: MigrateContext): Promise<Copied | N
     const { contentLength: length, version } = info;
     const unchanged = version === known?.version && (await isThere(targetId, context));
     if (samePlace || unchanged)
-      return { status: 'reused', sha256: known?.sha256 ?? '', length, version };
+      return { status: 'reused', sha256: known?.sha256 ?? '', length, version, byService: false };
   }
   const outcome = await copyBlob({ id, targetId }, context.copyOptions);
   if ('kind' in outcome) return outcome;
   counts.blobs[outcome.status] += 1;
   if (outcome.status === 'copied') counts.bytes += outcome.length;
+  if (outcome.byService) counts.blobs.copied_by_service += 1;
   observer.progress(counts);
   return outcome;
 }

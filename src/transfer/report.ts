@@ -32,6 +32,8 @@ export interface Counts {
   };
   readonly blobs: {
     copied: number;
+    /** Those of `copied` that a service has made by itself, compared by its own checksum. */
+    copied_by_service: number;
     reused: number;
     missing: number;
     failed: number;
@@ -44,7 +46,7 @@ export interface Counts {
 export function newCounts(): Counts {
   return {
     references: { scanned: 0, migrated: 0, missing: 0, changed: 0, failed: 0 },
-    blobs: { copied: 0, reused: 0, missing: 0, failed: 0, deleted: 0 },
+    blobs: { copied: 0, copied_by_service: 0, reused: 0, missing: 0, failed: 0, deleted: 0 },
     bytes: 0,
   };
 }

@@ -37,6 +37,8 @@ export interface MigrationOptions extends RunOptions {
   readonly dryRun: boolean;
   /** Deletes from the source what was moved and nothing mentions any more. */
   readonly deleteSource: boolean;
+  /** Moves references also to a storage whose blobs visitors cannot fetch. */
+  readonly privateOk: boolean;
   /** TABLE.COLUMN; empty: those of the configuration, else found by looking. */
   readonly references: readonly string[];
   /** An SQL condition that rows must meet to be moved. */
@@ -63,7 +65,7 @@ export async function runMigration(
 ): Promise<RunResult> {
   const source = await manager.storage(options.from);
   const target = await manager.storage(options.to);
-  await checkStorages(source, target, options.deleteSource);
+  await checkStorages(source, target, options);
   const columns = await columnsOf(manager, options.references);
   // Opened before anything is moved: one that cannot be must not be found out at the end.
   const databases = await manager.allDatabases();
@@ -133,7 +135,11 @@ function namesOf({ name }: Storage, manager: Manager): Set<string> {
   return new Set([name, ...manager.aliasesOf(name)]);
 }
 
-async function checkStorages(source: Storage, target: Storage, deleting: boolean): Promise<void> {
+async function checkStorages(
+  source: Storage,
+  target: Storage,
+  { deleteSource: deleting, privateOk }: MigrationOptions,
+): Promise<void> {
   if (source.name === target.name) {
     throw new DepotError('usage', `cannot migrate from ${source.name} to itself`);
   }
@@ -144,6 +150,15 @@ async function checkStorages(source: Storage, target: Storage, deleting: boolean
     );
   }
   target.checkWritable();
+  if (target.backend.deniesVisitors && !privateOk) {
+    throw new DepotError(
+      'refused',
+      `storage ${target.name} is private, and filedepot and Kotti send visitors to its own URLs, which deny them`,
+      {
+        hint: 'Give --private-ok if your site serves these files by itself, or set policy = public-read.',
+      },
+    );
+  }
   await source.backend.ping();
   await target.backend.ping();
   if (deleting && (await overlaps(source, target))) {

@@ -63,7 +63,10 @@ describe.concurrent('migrate-storage', () => {
       to: 'localfs',
       dry_run: false,
       references: { scanned: 42, migrated: migratable, missing, changed: 0, failed: 0 },
-      blobs: { copied: 45, reused: 0, missing, failed: 0, deleted: 0 },
+      blobs: {
+        ...{ copied: 45, copied_by_service: 0, reused: 0 },
+        ...{ missing, failed: 0, deleted: 0 },
+      },
       bytes: expect.any(Number),
       seconds: expect.any(Number),
     });

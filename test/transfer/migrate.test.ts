@@ -26,7 +26,10 @@ function expectedIn(storage: string): { all: number; missing: number } {
   return { all: all.length, missing: missing.length };
 }
 
-const noBlobs = { copied: 0, reused: 0, missing: 0, failed: 0, deleted: 0 };
+const noBlobs = {
+  ...{ copied: 0, copied_by_service: 0, reused: 0 },
+  ...{ missing: 0, failed: 0, deleted: 0 },
+};
 
 test.for([
   ['dbfiles', 'localfs'],

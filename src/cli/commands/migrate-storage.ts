@@ -15,6 +15,7 @@ interface Options {
   readonly toStorage?: string;
   readonly dryRun?: boolean;
   readonly deleteSource?: boolean;
+  readonly privateOk?: boolean;
   readonly references?: string[];
   readonly where?: string;
   readonly limit?: number;
@@ -27,7 +28,7 @@ interface Options {
 
 /** The options that say nothing to `--undo`; ignored, one such as `--dry-run` would do harm. */
 const ofForwardRuns = [
-  ...['from', 'to', 'fromStorage', 'toStorage', 'dryRun', 'deleteSource'],
+  ...['from', 'to', 'fromStorage', 'toStorage', 'dryRun', 'deleteSource', 'privateOk'],
   ...['references', 'where', 'limit', 'state'],
 ];
 
@@ -42,6 +43,7 @@ export function registerMigrate(program: Command, start: () => Context): void {
     .addOption(new Option('--to-storage <storage>').hideHelp().conflicts('to'))
     .option('--dry-run', 'read everything, write nothing')
     .option('--delete-source', 'then delete from the source what nothing names any more')
+    .option('--private-ok', 'also to a storage whose files visitors cannot fetch by themselves')
     .option('--references <table.column>', 'only these columns (may be repeated)', collect)
     .option('--where <sql>', 'only rows that meet this condition')
     .option('--limit <count>', 'move at most so many references', parseCount)
@@ -117,6 +119,7 @@ async function run(
     ...names,
     dryRun: options.dryRun === true,
     deleteSource: options.deleteSource === true,
+    privateOk: options.privateOk === true,
     references: options.references ?? [],
     where: options.where,
     limit: options.limit,

@@ -1,16 +1,21 @@
 import type { Command } from 'commander';
 import { redactSqlalchemyUrl } from '../../config/sqlalchemy-url.js';
-import { DepotError, type ErrorKind, exitCodes, messageOf } from '../../errors.js';
+import { DepotError, exitCodes, messageOf } from '../../errors.js';
 import type { Manager, StorageDescription } from '../../manager.js';
 import type { Context } from '../context.js';
+import type { Output } from '../output.js';
 
 interface Options {
   readonly ping?: boolean;
 }
 
+/** Whether a storage can be reached, and written to as it is configured. */
 interface Reach {
   readonly reachable: boolean;
+  readonly writable: boolean;
+  /** Why it is not reachable, or not writable. */
   readonly error: string | null;
+  readonly hint: string | null;
 }
 
 export function registerStorages(program: Command, start: () => Context): void {
@@ -21,7 +26,7 @@ export function registerStorages(program: Command, start: () => Context): void {
     .action((options: Options) => show(start(), options));
   storages
     .command('create')
-    .description('make the directory or table of a storage')
+    .description('make the directory, bucket or table of a storage')
     .argument('<name>')
     .action((name: string) => create(start(), name));
 }
@@ -29,26 +34,74 @@ export function registerStorages(program: Command, start: () => Context): void {
 async function show(context: Context, options: Options): Promise<void> {
   const { output } = context;
   const manager = await context.manager();
-  const rows: string[][] = [];
-  const kinds = new Set<ErrorKind>();
-  for (const storage of manager.describe()) {
-    const reach = options.ping ? await ping(manager, storage.name, kinds) : null;
-    if (output.json) await output.data('', { ...storage, ...reach });
-    rows.push([...cells(storage, manager), ...(reach === null ? [] : [reach.error ?? 'ok'])]);
+  const storages = manager.describe();
+  if (!options.ping) {
+    if (!output.json) return printStorages(manager, output, storages, null);
+    for (const storage of storages) await output.data('', storage);
+    return;
   }
+  const errors = await Promise.all(storages.map(({ name }) => ping(manager, name)));
+  const reached = errors.map(({ unreachable, readOnly }) => reachOf(unreachable, readOnly));
+  if (!output.json) await printStorages(manager, output, storages, reached);
+  for (const [index, storage] of storages.entries()) {
+    if (output.json) await output.data('', { ...storage, ...reached[index] });
+  }
+  const failures = errors.map(({ unreachable }) => unreachable).filter((one) => one !== null);
+  for (const failure of failures) output.error(failure);
+  const kinds = new Set(failures.map(({ kind }) => kind));
   const [kind] = kinds;
   if (kind !== undefined) context.exitCode = exitCodes[kinds.size === 1 ? kind : 'failed'];
-  if (output.json) return;
+}
+
+interface Pinged {
+  readonly unreachable: DepotError | null;
+  readonly readOnly: DepotError | null;
+}
+
+async function ping(manager: Manager, name: string): Promise<Pinged> {
+  try {
+    const { backend } = await manager.storage(name);
+    await backend.ping();
+    return { unreachable: null, readOnly: backend.readOnly ?? null };
+  } catch (error) {
+    const { kind, hint } =
+      error instanceof DepotError ? error : { kind: 'failed' as const, hint: undefined };
+    const message = `storage ${name}: ${messageOf(error)}`;
+    const unreachable = new DepotError(kind, message, hint === undefined ? {} : { hint });
+    return { unreachable, readOnly: null };
+  }
+}
+
+function reachOf(unreachable: DepotError | null, readOnly: DepotError | null): Reach {
+  const error = unreachable ?? readOnly;
+  return {
+    reachable: unreachable === null,
+    writable: error === null,
+    error: error?.message ?? null,
+    hint: error?.hint ?? null,
+  };
+}
+
+async function printStorages(
+  manager: Manager,
+  output: Output,
+  storages: readonly StorageDescription[],
+  reached: readonly Reach[] | null,
+): Promise<void> {
   const { printTable } = await import('../table.js');
-  const head = [
-    'NAME',
-    'KIND',
-    'DEFAULT',
-    'ALIASES',
-    'OPTIONS',
-    ...(options.ping ? ['REACHED'] : []),
-  ];
-  await printTable(output, head, rows);
+  const head = ['NAME', 'KIND', 'DEFAULT', 'ALIASES', 'OPTIONS'];
+  const rows = storages.map((storage, index) => {
+    const reach = reached?.[index];
+    return reach === undefined
+      ? cells(storage, manager)
+      : [...cells(storage, manager), reachCell(reach)];
+  });
+  await printTable(output, reached === null ? head : [...head, 'REACHED'], rows);
+}
+
+function reachCell({ reachable, writable }: Reach): string {
+  if (!reachable) return 'no';
+  return writable ? 'yes' : 'yes, only for reading';
 }
 
 function cells(storage: StorageDescription, { configuration }: Manager): string[] {
@@ -59,16 +112,6 @@ function cells(storage: StorageDescription, { configuration }: Manager): string[
     settings.push(`sqlalchemy.url=${redactSqlalchemyUrl(sqlalchemyUrl.value)}`);
   }
   return [name, kind, storage.default ? 'yes' : '', aliases.join(', '), settings.join(' ')];
-}
-
-async function ping(manager: Manager, name: string, kinds: Set<ErrorKind>): Promise<Reach> {
-  try {
-    await (await manager.storage(name)).backend.ping();
-    return { reachable: true, error: null };
-  } catch (error) {
-    kinds.add(error instanceof DepotError ? error.kind : 'failed');
-    return { reachable: false, error: messageOf(error) };
-  }
 }
 
 async function create(context: Context, name: string): Promise<void> {
