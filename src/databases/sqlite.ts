@@ -118,7 +118,7 @@ function explain(error: unknown, file: string, what: string): DepotError {
   const cause = { cause: error };
   if (isBusy(error)) {
     return new DepotError(
-      'failed',
+      'unreachable',
       `${failed}: another process has held it for ${busySeconds} s`,
       cause,
     );

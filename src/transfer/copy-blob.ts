@@ -58,13 +58,17 @@ export interface Way {
 
 /**
  * Copies a blob with its metadata. One that is in the target already is used where its SHA-256
- * equals the source's.
+ * equals the source's. `seen` is the source's info of a moment ago, where it has been looked up.
  */
-export async function copyBlob(way: Way, options: CopyOptions): Promise<Copied | NotCopied> {
+export async function copyBlob(
+  way: Way,
+  options: CopyOptions,
+  seen?: BlobInfo,
+): Promise<Copied | NotCopied> {
   const { source, target, budget, signal } = options;
   signal.throwIfAborted();
   try {
-    const info = await fromSource(source, () => source.find(way.id));
+    const info = seen ?? (await fromSource(source, () => source.find(way.id)));
     if (info === null) return missing(source, way.id);
     const inMemory = source.backend.holdsWholeBlobs || target.backend.holdsWholeBlobs;
     return await budget.run(inMemory ? info.contentLength : 0, async () => {

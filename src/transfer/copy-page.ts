@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import type { BlobInfo } from '../backend.js';
 import { parseReferenceText } from '../references/reference.js';
 import { sourceIds } from '../references/relocate.js';
 import {
@@ -27,13 +28,14 @@ export async function copyBlobs(
   groups: readonly ReadonlySet<string>[],
   context: MigrateContext,
 ): Promise<{ outcomes: Outcomes; fatal: Fatal | null }> {
-  const outcomes = await findMissing(new Set(groups.flatMap((ids) => [...ids])), context);
+  const { missing, infos } = await lookUp(new Set(groups.flatMap((ids) => [...ids])), context);
+  const outcomes = new Map<string, Copied | NotCopied>(missing);
   const complete = groups.filter((ids) => ![...ids].some((id) => outcomes.has(id)));
   let fatal: Fatal | null = null;
   const copyOne = async (id: string): Promise<void> => {
     if (context.signal.aborted || fatal !== null) return;
     try {
-      outcomes.set(id, await copyOnce(id, context));
+      outcomes.set(id, await copyOnce(id, infos.get(id), context));
     } catch (error) {
       if (context.signal.aborted) return;
       if (stopsTheRun(error)) fatal ??= { error };
@@ -47,20 +49,23 @@ export async function copyBlobs(
   return { outcomes, fatal };
 }
 
-async function findMissing(
+/** The infos of the blobs that are there, and the missing ones. */
+async function lookUp(
   ids: ReadonlySet<string>,
   { source, concurrency }: MigrateContext,
-): Promise<Map<string, Copied | NotCopied>> {
+): Promise<{ missing: Map<string, NotCopied>; infos: Map<string, BlobInfo> }> {
   const missing = new Map<string, NotCopied>();
-  const lookUp = async (id: string): Promise<void> => {
+  const infos = new Map<string, BlobInfo>();
+  const lookUpOne = async (id: string): Promise<void> => {
     // A blob that cannot be read is not missing: copying it will say what is wrong.
-    const found = await source.find(id).catch(() => true);
-    if (found !== null) return;
+    const found = await source.find(id).catch(() => undefined);
+    if (found === undefined) return;
+    if (found !== null) return void infos.set(id, found);
     const message = `${source.path(id)} does not exist`;
     missing.set(id, { status: 'missing', kind: 'missing-blob', message });
   };
-  await pMap(ids, lookUp, { concurrency });
-  return missing;
+  await pMap(ids, lookUpOne, { concurrency });
+  return { missing, infos };
 }
 
 /** A blob that several references lack is counted once. */
@@ -74,18 +79,21 @@ function countUncopied(
 }
 
 /** A blob that several references share is copied once a run; in one place it is there already. */
-async function copyOnce(id: string, context: MigrateContext): Promise<Copied | NotCopied> {
+async function copyOnce(
+  id: string,
+  info: BlobInfo | undefined,
+  context: MigrateContext,
+): Promise<Copied | NotCopied> {
   const { source, target, state, counts, observer, samePlace } = context;
   const known = state.copyOf(source.path(id));
   const targetId = target.idFor(id);
-  const info = samePlace || known?.run === state.run ? await source.find(id) : null;
-  if (info !== null) {
+  if (info !== undefined && (samePlace || known?.run === state.run)) {
     const { contentLength: length, version } = info;
     const unchanged = version === known?.version && (await isThere(targetId, context));
     if (samePlace || unchanged)
       return { status: 'reused', sha256: known?.sha256 ?? '', length, version, byService: false };
   }
-  const outcome = await copyBlob({ id, targetId }, context.copyOptions);
+  const outcome = await copyBlob({ id, targetId }, context.copyOptions, info);
   if ('kind' in outcome) return outcome;
   counts.blobs[outcome.status] += 1;
   if (outcome.status === 'copied') counts.bytes += outcome.length;
@@ -118,19 +126,20 @@ export async function copyReplaced(
   ids: ReadonlySet<string>,
   context: MigrateContext,
 ): Promise<boolean> {
-  const { target, observer, counts, samePlace } = context;
+  const { target, observer, counts, samePlace, concurrency } = context;
   if (samePlace) return true;
   let settled = true;
-  for (const id of ids) {
+  const copyOne = async (id: string): Promise<void> => {
     const outcome = await copyAgain(id, context).catch(tolerate);
-    if (outcome === null || !('kind' in outcome)) continue;
+    if (outcome === null || !('kind' in outcome)) return;
     // Where the target has newer content of its own, both stay, and that is for people to decide.
     settled &&= outcome.kind === 'target-differs';
     counts.blobs.failed += 1;
     const message = `replaced while it was moved: ${outcome.message}`;
     const path = target.path(target.idFor(id));
     observer.problem({ kind: outcome.kind, reference: null, path, message });
-  }
+  };
+  await pMap(ids, copyOne, { concurrency });
   return settled;
 }
 

@@ -78,7 +78,7 @@ async function compare(
     findings.equal(id, here.info.version, there.info.version);
     return null;
   }
-  const outcome = await copyBlob({ id, targetId }, copyOptions);
+  const outcome = await copyBlob({ id, targetId }, copyOptions, here.info);
   if ('kind' in outcome) return { kind: outcome.kind, message: `kept: ${outcome.message}` };
   return replaced(`${source.path(id)} was replaced since it was copied; it is copied now`);
 }

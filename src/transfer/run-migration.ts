@@ -10,7 +10,8 @@ import type { Storage } from '../storage.js';
 import { Budget } from './budget.js';
 import type { CopyOptions } from './copy-blob.js';
 import { deleteSource } from './delete-source.js';
-import { migrate, overlaps } from './migrate.js';
+import { migrate } from './migrate.js';
+import { checkCondition, checkStorages } from './preflight.js';
 import { type Counts, newCounts, type Observer } from './report.js';
 import { openState, type State } from './state.js';
 import { storagesOf } from './state-file.js';
@@ -67,6 +68,7 @@ export async function runMigration(
   const target = await manager.storage(options.to);
   await checkStorages(source, target, options);
   const columns = await columnsOf(manager, options.references);
+  if (options.where !== undefined) await checkCondition(columns, options.where);
   // Opened before anything is moved: one that cannot be must not be found out at the end.
   const databases = await manager.allDatabases();
   const stateFile = options.dryRun
@@ -133,43 +135,6 @@ export async function runUndo(
 /** As references may call it. */
 function namesOf({ name }: Storage, manager: Manager): Set<string> {
   return new Set([name, ...manager.aliasesOf(name)]);
-}
-
-async function checkStorages(
-  source: Storage,
-  target: Storage,
-  { deleteSource: deleting, privateOk }: MigrationOptions,
-): Promise<void> {
-  if (source.name === target.name) {
-    throw new DepotError('usage', `cannot migrate from ${source.name} to itself`);
-  }
-  if (target.backend.ephemeral) {
-    throw new DepotError(
-      'refused',
-      `storage ${target.name} is in memory: its blobs would be gone at the end`,
-    );
-  }
-  target.checkWritable();
-  if (target.backend.deniesVisitors && !privateOk) {
-    throw new DepotError(
-      'refused',
-      `storage ${target.name} is private, and filedepot and Kotti send visitors to its own URLs, which deny them`,
-      {
-        hint: 'Give --private-ok if your site serves these files by itself, or set policy = public-read.',
-      },
-    );
-  }
-  await source.backend.ping();
-  await target.backend.ping();
-  if (deleting && (await overlaps(source, target))) {
-    throw new DepotError(
-      'refused',
-      `${source.name} and ${target.name} share a place: nothing there may be deleted`,
-      {
-        hint: 'Run it without --delete-source.',
-      },
-    );
-  }
 }
 
 /** The columns to work on: named by the user, else by the configuration, else found. */

@@ -138,6 +138,15 @@ describe.concurrent('migrate-storage', () => {
     });
   });
 
+  test('a --where that the database cannot ask is wrong usage, and nothing is moved', async () => {
+    const here = newSite();
+    const args = ['--references', 'files.data', '--where', 'no_such_column = 1'];
+    const { code, out, err } = await depot(here, [...site, ...toLocal, ...args]);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(/^depot: --where cannot be asked of files: .*no_such_column\n.*\n$/);
+    expect(existsSync(path.join(here, 'depot-state'))).toBe(false);
+  });
+
   test('--from-storage and --to-storage are Kotti’s names of the options, and aliases count', async () => {
     const here = newSite();
     appendFileSync(path.join(here, 'production.ini'), '\n[depot:aliases]\nuploads = localfs\n');

@@ -128,7 +128,7 @@ test('when another process holds the database too long, all who wait are told at
   vi.advanceTimersToNextTimer();
   for (const result of await results) {
     expect(result).toMatchObject({
-      reason: { kind: 'failed', message: expect.stringContaining('has held it for 60 s') },
+      reason: { kind: 'unreachable', message: expect.stringContaining('has held it for 60 s') },
     });
   }
   handle.exec('COMMIT');
