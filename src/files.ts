@@ -1,4 +1,4 @@
-import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Place } from './backend.js';
 import { DepotError, type ErrorKind, messageOf } from './errors.js';
@@ -98,6 +98,22 @@ async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
   let written = 0;
   while (written < chunk.byteLength) {
     written += (await handle.write(chunk, written)).bytesWritten;
+  }
+}
+
+/**
+ * Makes a directory that only its owner may look into, and those above it as far as they are
+ * missing; leaves an existing one as it is. (Below /proc Node's own `recursive` never ends.)
+ */
+export async function makePrivateDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'EEXIST' && (await stat(directory)).isDirectory()) return;
+    if (code !== 'ENOENT' || path.dirname(directory) === directory) throw error;
+    await makePrivateDirectory(path.dirname(directory));
+    await mkdir(directory, { mode: 0o700 });
   }
 }
 

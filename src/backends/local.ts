@@ -1,9 +1,9 @@
 import type { Dirent } from 'node:fs';
-import { mkdir, opendir, stat } from 'node:fs/promises';
+import { opendir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Backend, BlobSource, ByteRange } from '../backend.js';
 import { DepotError, messageOf } from '../errors.js';
-import { errorCode, fileError, placeOf } from '../files.js';
+import { errorCode, fileError, makePrivateDirectory, placeOf } from '../files.js';
 import { acceptsUuid } from '../python/uuid.js';
 import { chunkSize } from '../streams.js';
 import { derivedUuid, newUuid } from './identifiers.js';
@@ -29,7 +29,7 @@ export function openLocal(storagePath: string): Backend {
     place: () => placeOf(storagePath),
     ping: () => ping(storagePath),
     async provision() {
-      await mkdir(storagePath, { recursive: true }).catch((error: unknown) => {
+      await makePrivateDirectory(storagePath).catch((error: unknown) => {
         throw fileError(error, `cannot create ${storagePath}`);
       });
       return storagePath;

@@ -1,4 +1,11 @@
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { depot, done, newDirectory, newSite, newStore, objects } from './depot.js';
@@ -82,6 +89,21 @@ describe.concurrent('storages', () => {
     const again = await depot(here, ['storages', 'create', 'files', '--json'], { env });
     expect(objects(again.out)).toEqual([{ storage: 'files', location }]);
     expect(readdirSync(location)).toHaveLength(1);
+    expect(statSync(location).mode & 0o777).toBe(0o700);
+  });
+
+  test('create says what is in its way, also where no directory can ever be', async () => {
+    const here = newStore();
+    for (const [location, why] of [
+      [path.join(here, 'depot.ini'), 'it exists already'],
+      ['/proc/depot/files', 'it does not exist'],
+    ] as const) {
+      if (location.startsWith('/proc') && process.platform !== 'linux') continue;
+      const env = { DEPOT_FILES_STORAGE_PATH: location };
+      const ended = await depot(here, ['storages', 'create', 'files'], { env });
+      expect(ended).toMatchObject({ out: '' });
+      expect(ended.err).toBe(`depot: cannot create ${location}: ${why}\n`);
+    }
   });
 
   test.each([

@@ -1,9 +1,9 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { stringify } from 'ini';
 import { DepotError } from '../../errors.js';
-import { errorCode, fileError } from '../../files.js';
+import { errorCode, fileError, makePrivateDirectory } from '../../files.js';
 import type { Context } from '../context.js';
 import { writeError } from '../writable.js';
 
@@ -41,7 +41,7 @@ async function init({ output }: Context, file: string): Promise<void> {
   }
   const directory = path.join(path.dirname(file), 'files');
   try {
-    await mkdir(directory, { recursive: true });
+    await makePrivateDirectory(directory);
   } catch (error) {
     await rm(file);
     throw fileError(error, `cannot make the directory ${directory}`);
