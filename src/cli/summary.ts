@@ -79,7 +79,12 @@ function because(counts: { missing: number; changed?: number; failed: number }):
 
 function nextSteps(context: Context, manager: Manager, result: RunResult, asked: Asked): string[] {
   const { source, target, counts, stateFile } = result;
-  if (asked.dryRun) return ['Nothing was written: this was a dry run.'];
+  if (asked.dryRun) {
+    const steps = ['Nothing was written: this was a dry run.'];
+    if (asked.deleted)
+      steps.push('What --delete-source may delete shows once the references have moved.');
+    return steps;
+  }
   if (asked.undo) return [];
   const command = `depot${option('-c', context.config)} migrate-storage`;
   const steps: string[] = [];
