@@ -20,6 +20,8 @@ export interface Table {
   readonly columns: readonly Column[];
   /** Names of the primary key's columns; empty where there is none. */
   readonly primaryKey: readonly string[];
+  /** Its rows cannot be told apart: they can be read, and not changed. */
+  readonly unchangeable?: boolean;
 }
 
 /** One text value of a column. */
@@ -85,7 +87,7 @@ export interface BlobRow {
 }
 
 /** A row with its bytes; `chunks` is null where `data` is. */
-interface BlobData {
+export interface BlobData {
   readonly row: BlobRow;
   readonly chunks: AsyncIterable<Uint8Array> | null;
   close(): Promise<void>;

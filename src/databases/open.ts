@@ -18,30 +18,36 @@ export interface DatabaseOptions extends NetworkOptions {
 export async function openDatabase(
   setting: Setting,
   directory: string,
-  { notice }: DatabaseOptions,
+  options: DatabaseOptions,
 ): Promise<Database> {
-  const url = parseUrl(setting);
+  const { notice } = options;
+  const url = located(setting, () => parseSqlalchemyUrl(setting.value));
   if (url.backend === 'sqlite') {
     const { openSqlite } = await import('./sqlite.js');
     return openSqlite(
       resolvePath({ ...setting, value: sqliteFile(url, setting) }, directory, notice),
     );
   }
+  // SQLAlchemy has forgotten the second of the two names.
+  if (url.backend === 'postgresql' || url.backend === 'postgres') {
+    const { openPostgres } = await import('./postgres.js');
+    return located(setting, () => openPostgres(url, options));
+  }
   throw new DepotError(
     'config',
     `${describeOrigin(setting.origin)}: this version of depot cannot open ${url.backend} databases`,
-    { hint: 'It opens sqlite.' },
+    { hint: 'It opens sqlite and postgresql.' },
   );
 }
 
-function parseUrl(setting: Setting): SqlalchemyUrl {
+/** Says where the URL stands that something is wrong with. */
+function located<T>(setting: Setting, action: () => T): T {
   try {
-    return parseSqlalchemyUrl(setting.value);
+    return action();
   } catch (error) {
-    if (error instanceof DepotError) {
-      throw new DepotError('config', `${describeOrigin(setting.origin)}: ${error.message}`);
-    }
-    throw error;
+    if (!(error instanceof DepotError)) throw error;
+    const hint = error.hint === undefined ? {} : { hint: error.hint };
+    throw new DepotError('config', `${describeOrigin(setting.origin)}: ${error.message}`, hint);
   }
 }
 

@@ -18,7 +18,7 @@ export function pages(harness: DatabaseHarness): void {
         CREATE TABLE ${table} (${value} VARCHAR(40) PRIMARY KEY);
         INSERT INTO ${table} VALUES ('a'), ('b'), ('c')`);
       const found = await tableOf(database, name);
-      expect(found.columns).toEqual([{ name: column, maxLength: 40, holdsText: true }]);
+      expect(found.columns).toMatchObject([{ name: column, maxLength: 40, holdsText: true }]);
       expect(found.primaryKey).toEqual([column]);
       const rows = await allRows(database, { table: found, column, limit: 2 });
       expect(texts(rows)).toEqual(['a', 'b', 'c']);
