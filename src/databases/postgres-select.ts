@@ -21,7 +21,7 @@ export function selection(
   const parameter = (value: unknown): string => `$${values.push(value)}`;
   const conditions = [`${quoted(column)} IS NOT NULL`];
   if (containing !== undefined) {
-    conditions.push(`position(${parameter(containing)}::text IN ${text} COLLATE "C") > 0`);
+    conditions.push(`strpos(${text} COLLATE "C", ${parameter(containing)}::text) > 0`);
   }
   // It may end in a comment.
   if (where !== undefined) conditions.push(`(${where}\n)`);
@@ -32,20 +32,22 @@ export function selection(
   }
   const address = hasRowAddress ? 'ctid' : 'NULL';
   const keys = key.length === 0 ? [address] : key.map(({ name }) => quoted(name));
-  const selected = keys.map((name, index) =>
-    what === 'page' ? `${name} AS key_${index}` : `${name}::text`,
-  );
+  const selected = keys.map((name, index) => {
+    return `${what === 'page' ? name : `${name}::text`} AS ${keyAlias(index)}`;
+  });
   const order = key.map((one) => `${quoted(one.name)}${sorted(one)}`);
-  // A column of the table's may have any name, so not even its own is safe behind ORDER BY.
-  const sorting = order.map((expression) => `(${expression})`);
   return {
-    sql: `SELECT ${selected.join(', ')}, ${text} AS content FROM ${from}
+    sql: `SELECT ${selected.join(', ')}, ${text} AS ${textAlias} FROM ${from}
           WHERE ${conditions.join(' AND ')}
-          ${sorting.length === 0 ? '' : `ORDER BY ${sorting.join(', ')}`}
+          ${order.length === 0 ? '' : `ORDER BY ${order.join(', ')}`}
           ${what === 'page' ? `LIMIT ${parameter(String(limit))}::text::bigint` : ''}`,
     values,
   };
 }
+
+/** Behind ORDER BY these names win over the table's columns, so no column should be called so. */
+export const textAlias = '"depot text"';
+export const keyAlias = (index: number): string => `"depot key ${index}"`;
 
 /** In what order a key's values come, beside the type's own. */
 function sorted({ order }: PostgresColumn): string {

@@ -39,9 +39,9 @@ const schema = (serverVersion: number): string => `
     CASE WHEN type.typname IN ('varchar', 'bpchar')
          THEN (CASE WHEN a.atttypmod >= 0 THEN a.atttypmod ELSE base.length END) - 4 END,
     type.typname, coalesce(element.typcategory, type.typcategory),
-    a.attcollation <> 0 AND (CASE collation.collname WHEN 'default' THEN
+    a.attcollation <> 0 AND (CASE language.collname WHEN 'default' THEN
       (SELECT datcollate FROM pg_database WHERE datname = current_database())
-      ELSE collation.collname END) NOT IN ('C', 'POSIX'),
+      ELSE language.collname END) NOT IN ('C', 'POSIX'),
     key.place,
     has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')
   FROM pg_class AS c
@@ -51,7 +51,7 @@ const schema = (serverVersion: number): string => `
   JOIN base ON base.oid = a.atttypid
   JOIN pg_type AS type ON type.oid = base.base
   LEFT JOIN pg_type AS element ON element.oid = type.typelem AND type.typcategory = 'A'
-  LEFT JOIN pg_collation AS collation ON collation.oid = a.attcollation
+  LEFT JOIN pg_collation AS language ON language.oid = a.attcollation
   LEFT JOIN LATERAL (
     SELECT numbers.place FROM pg_constraint AS p,
       unnest(p.conkey) WITH ORDINALITY AS numbers(number, place)

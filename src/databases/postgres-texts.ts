@@ -1,7 +1,15 @@
 import type { Position, Table, TextQuery, TextRow } from './database.js';
 import type { PostgresConnection } from './postgres-connection.js';
 import { openScans, type TextReader } from './postgres-scan.js';
-import { keyed, pageBytes, rowOf, selection, typed } from './postgres-select.js';
+import {
+  keyAlias,
+  keyed,
+  pageBytes,
+  rowOf,
+  selection,
+  textAlias,
+  typed,
+} from './postgres-select.js';
 import type { Session } from './postgres-session.js';
 import { type PostgresTable, quoted } from './postgres-tables.js';
 
@@ -25,15 +33,15 @@ export function openTexts(connection: PostgresConnection): TextReader {
 
 function readIndexed(connection: PostgresConnection, query: TextQuery): Promise<TextRow[]> {
   const { key } = query.table as PostgresTable;
-  const keys = key.map((_, index) => `key_${index}`);
+  const keys = key.map((_, index) => keyAlias(index));
   const order = keys.join(', ');
   const { sql, values } = selection(query, 'page');
   // Cut where the server still has the texts: a page of long ones would not fit our memory.
   const page = `
-    SELECT ${keys.map((name) => `${name}::text`).join(', ')}, content FROM (
-      SELECT *, sum(octet_length(content)) OVER (ORDER BY ${order} ROWS UNBOUNDED PRECEDING)
-        - octet_length(content) AS before FROM (${sql}) AS page) AS sums
-    WHERE before <= ${pageBytes} ORDER BY ${order}`;
+    SELECT ${keys.map((name, index) => `${name}::text AS text_${index}`).join(', ')}, ${textAlias}
+    FROM (SELECT *, sum(octet_length(${textAlias}))
+            OVER (ORDER BY ${order} ROWS UNBOUNDED PRECEDING) AS bytes FROM (${sql}) AS page) AS sums
+    WHERE bytes - octet_length(${textAlias}) <= ${pageBytes} ORDER BY ${order}`;
   return connection.read('read rows', async (session) => {
     const { rows } = await session.query(page, values);
     return rows.map((row) => rowOf(row, query.table as PostgresTable));
