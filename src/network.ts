@@ -43,6 +43,7 @@ const reasons: Readonly<Record<string, Reason>> = {
   ECONNRESET: cut,
   ECONNABORTED: cut,
   EPIPE: cut,
+  ERR_STREAM_PREMATURE_CLOSE: cut,
   UND_ERR_SOCKET: cut,
   CERT_HAS_EXPIRED: { why: 'its certificate has expired', hint: 'Renew it there.' },
   CERT_NOT_YET_VALID: { why: 'its certificate is not valid yet', hint: 'Check both clocks.' },

@@ -83,13 +83,19 @@ const kinds: Readonly<Record<string, BackendKind>> = {
     schema: v.strictObject({
       project_id: text,
       credentials: text,
-      bucket: text,
-      policy: text,
+      bucket: required,
+      policy: v.optional(
+        v.picklist(['private', 'public-read'], 'it must be private or public-read'),
+      ),
       storage_class: text,
       prefix: text,
       api_endpoint: text,
     }),
-    open: notYet,
+    open: async ({ credentials, ...settings }, context) => {
+      const { openGcs } = await import('./backends/gcs.js');
+      const file = credentials === undefined ? null : context.path('credentials');
+      return openGcs(settings, file, context);
+    },
   }),
   gridfs: kind({
     pythonPaths: ['depot.io.gridfs.GridFSStorage'],

@@ -18,6 +18,8 @@ export interface Harness {
   openMissing?(): Promise<Opened>;
   /** Characters of a filename that the store keeps. */
   readonly filenameLimit?: number;
+  /** Characters of the longest filename to try, where an emulator takes less than the service. */
+  readonly longestFilename?: number;
   /** Whether a filename may hold half of a surrogate pair. */
   readonly keepsLoneSurrogates: boolean;
 }

@@ -76,10 +76,11 @@ export function metadata(harness: Harness): void {
 
     test('keeps a long filename, or its beginning and its suffix', async () => {
       const { storage } = await openStorage(harness);
-      const filename = `${'ä'.repeat(300)}.tar`;
+      const length = harness.longestFilename ?? 304;
+      const filename = `${'ä'.repeat(length - 4)}.tar`;
       const { id } = await storage.create(chunksOf('x'), { filename });
-      const limit = harness.filenameLimit ?? 304;
-      expect((await storage.info(id)).filename).toBe(`${'ä'.repeat(Math.min(300, limit - 4))}.tar`);
+      const limit = Math.min(harness.filenameLimit ?? length, length);
+      expect((await storage.info(id)).filename).toBe(`${'ä'.repeat(limit - 4)}.tar`);
     });
 
     test.each(['', 'text/plain; charset=utf-8', 'x', 'application/x-"odd"; name=ä'])(

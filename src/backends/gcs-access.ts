@@ -1,0 +1,118 @@
+import type { Readable } from 'node:stream';
+import { Storage } from '@google-cloud/storage';
+import { DepotError } from '../errors.js';
+import type { ServiceAccount } from './gcs-credentials.js';
+import { tokenError } from './gcs-errors.js';
+import { within } from './gcs-idle.js';
+
+const google = 'https://storage.googleapis.com';
+
+/** One HTTP request; any answer resolves, with its body unread. */
+export interface HttpRequest {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Readable | null;
+  readonly signal: AbortSignal;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Empty text where there is none. */
+  readonly data: Readable | '';
+}
+
+/** Where the service is, and with whose rights it is used. */
+export interface Access {
+  /** Scheme, host and port. */
+  readonly endpoint: string;
+  /** The endpoint, by the one name of all of Google's. */
+  readonly service: string;
+  readonly anonymous: boolean;
+  /** Whose rights: equal texts, equal rights. */
+  readonly account: string;
+  /** For a new bucket; null where it is not known. */
+  projectId(): Promise<string | null>;
+  send(request: HttpRequest): Promise<HttpResponse>;
+}
+
+export interface AccessOptions {
+  readonly apiEndpoint: string | undefined;
+  readonly serviceAccount: ServiceAccount | null;
+  readonly projectId: string | undefined;
+  /** File, line and section. */
+  readonly where: string;
+  /** Milliseconds that getting an access token may take. */
+  readonly idleTimeout: number;
+}
+
+/** `GoogleAuth` looks for credentials even where none are wanted; these are never sent. */
+const nobody = { type: 'authorized_user', client_id: '-', client_secret: '-', refresh_token: '-' };
+
+/**
+ * Access with the service account, else with the SDK's own chain of credentials. An endpoint that
+ * is not Google's gets credentials only where the storage names them, and what
+ * STORAGE_EMULATOR_HOST names gets none at all. Nothing is sent before it is used.
+ */
+export function openAccess(options: AccessOptions): Access {
+  const { serviceAccount, where, idleTimeout } = options;
+  const emulator =
+    options.apiEndpoint === undefined ? process.env.STORAGE_EMULATOR_HOST : undefined;
+  const endpoint = endpointOf(options.apiEndpoint ?? emulator ?? google, where);
+  const isGoogle = /(?:^|\.)googleapis\.com$/.test(new URL(endpoint).hostname);
+  const anonymous = emulator !== undefined || (serviceAccount === null && !isGoogle);
+  const credentials = anonymous ? nobody : serviceAccount;
+  const { authClient } = new Storage({
+    apiEndpoint: endpoint,
+    ...(credentials === null ? {} : { credentials }),
+    ...(options.projectId === undefined ? {} : { projectId: options.projectId }),
+  });
+  const signIn = async (url: URL): Promise<Headers> => {
+    if (anonymous) return new Headers();
+    const signed = authClient.getClient().then((client) => client.getRequestHeaders(url.href));
+    return within(signed, idleTimeout).catch((error: unknown) => {
+      throw tokenError(error, `${where}: ${endpoint}`);
+    });
+  };
+
+  return {
+    endpoint,
+    service: isGoogle ? google : endpoint,
+    anonymous,
+    account: anonymous ? '' : (serviceAccount?.client_email ?? 'default credentials'),
+    async projectId() {
+      if (options.projectId !== undefined) return options.projectId;
+      if (anonymous) return 'emulator';
+      if (serviceAccount !== null) return serviceAccount.project_id ?? null;
+      return within(authClient.getProjectId(), idleTimeout).catch(() => null);
+    },
+    async send({ method, url, headers, body, signal }) {
+      const signed = await signIn(url);
+      for (const [name, value] of Object.entries(headers)) signed.set(name, value);
+      const { transporter } = await authClient.getClient();
+      const request = {
+        method,
+        url,
+        headers: signed,
+        signal,
+        ...(body === null ? {} : { data: body }),
+        responseType: 'stream' as const,
+        validateStatus: () => true,
+        retry: false,
+        // A 308 is no redirect here; a compressed blob is wanted as it is stored.
+        redirect: 'manual' as const,
+        compress: false,
+      };
+      return transporter.request<Readable | ''>(request);
+    },
+  };
+}
+
+function endpointOf(text: string, where: string): string {
+  const url = URL.parse(text.includes('://') ? text : `https://${text}`);
+  if (url !== null && /^https?:$/.test(url.protocol)) return url.origin;
+  throw new DepotError('config', `${where}: api_endpoint is no URL`, {
+    hint: 'Write it as https://HOST or http://HOST:PORT.',
+  });
+}

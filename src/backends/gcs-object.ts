@@ -1,0 +1,87 @@
+import type { BlobInfo, BlobMetadata } from '../backend.js';
+import { formatUtc, parseUtc } from '../time.js';
+import type { GcsClient } from './gcs-client.js';
+import { contentDisposition, quoteFilename, unquoteFilename } from './gcs-temporary.js';
+
+/** What is asked of the service about an object. */
+const objectFields = [
+  ...['name', 'generation', 'size', 'crc32c', 'storageClass', 'metadata'],
+  ...['contentType', 'contentDisposition', 'contentEncoding', 'contentLanguage', 'cacheControl'],
+].join(',');
+
+/** An object of the JSON API, as far as it matters here. */
+export interface GcsObject {
+  readonly name: string;
+  /** Another one with every upload to the name. */
+  readonly generation: string;
+  /** Bytes, in decimal. */
+  readonly size: string;
+  /** Base64; absent for what customers encrypt. */
+  readonly crc32c?: string;
+  readonly storageClass?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly contentType?: string;
+  readonly contentDisposition?: string;
+  readonly contentEncoding?: string;
+  readonly contentLanguage?: string;
+  readonly cacheControl?: string;
+}
+
+/** What is sent of an object before its bytes. */
+export interface NewObject extends Pick<GcsObject, 'name' | 'storageClass'> {
+  readonly contentType: string;
+  readonly contentDisposition: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Missing keys have the defaults that Python reads for them. */
+export function infoOf(id: string, { metadata = {}, size, generation }: GcsObject): BlobInfo {
+  const filename = unquoteFilename(metadata['x-depot-filename'] ?? 'unnamed');
+  return {
+    id,
+    filename,
+    contentType: metadata['x-depot-content-type'] ?? 'application/octet-stream',
+    contentLength: Number(size),
+    lastModified: parseUtc(metadata['x-depot-modified'] ?? ''),
+    version: generation,
+  };
+}
+
+export function newObject(
+  name: string,
+  { filename, contentType, lastModified }: BlobMetadata,
+  storageClass: string | undefined,
+): NewObject {
+  return {
+    name,
+    // It becomes a header of the blob's public URL.
+    contentType: /^[\x20-\x7e]+$/.test(contentType) ? contentType : 'application/octet-stream',
+    contentDisposition: contentDisposition(filename),
+    ...(storageClass === undefined ? {} : { storageClass }),
+    metadata: {
+      'x-depot-content-type': contentType,
+      'x-depot-filename': quoteFilename(filename),
+      ...(lastModified === null ? {} : { 'x-depot-modified': formatUtc(lastModified) }),
+    },
+  };
+}
+
+export function objectUrl(bucketName: string, name: string): string {
+  return `/storage/v1/b/${encodeURIComponent(bucketName)}/o/${encodeURIComponent(name)}`;
+}
+
+/** The object, or null where there is none, or no such bucket. */
+export async function findObject(
+  client: GcsClient,
+  bucketName: string,
+  name: string,
+): Promise<GcsObject | null> {
+  const { status, body } = await client.request({
+    method: 'GET',
+    url: objectUrl(bucketName, name),
+    query: { fields: objectFields },
+    action: 'look at a blob in',
+    accept: [404],
+  });
+  return status === 404 ? null : JSON.parse(body);
+}
