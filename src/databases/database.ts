@@ -66,6 +66,11 @@ export interface Database {
   textAt(table: Table, column: string, position: Position): Promise<string | null>;
   /** All of them in one short, durable transaction; says which ones were made. */
   change(changes: readonly TextChange[]): Promise<boolean[]>;
+  /**
+   * The texts as the column will give them back once they are written: some types keep what a text
+   * says, and not how. Absent where every text stays as it is.
+   */
+  asStored?(table: Table, column: string, texts: readonly string[]): Promise<readonly string[]>;
   readonly blobs: BlobTable;
   /** Keeps other migrations off this database; null where one holds it. Dies with its process. */
   lockMigrations(): Promise<Lock | null>;

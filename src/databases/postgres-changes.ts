@@ -1,8 +1,8 @@
 import { DepotError } from '../errors.js';
-import type { TextChange } from './database.js';
+import type { Table, TextChange } from './database.js';
 import { keyed } from './postgres-select.js';
 import type { Session } from './postgres-session.js';
-import { quoted } from './postgres-tables.js';
+import { type PostgresColumn, type PostgresTable, quoted } from './postgres-tables.js';
 
 interface Numbered extends TextChange {
   /** Its place among all changes. */
@@ -40,11 +40,33 @@ function batches(changes: readonly TextChange[]): Numbered[][] {
   return all;
 }
 
+/** The texts as a column of that type gives them back, such as one of `jsonb`. */
+export async function storedTexts(
+  session: Session,
+  table: Table,
+  column: string,
+  texts: readonly string[],
+): Promise<string[]> {
+  const { baseType } = columnOf(table, column);
+  if (['text', 'character varying', 'json'].includes(baseType)) return [...texts];
+  const { rows } = await session.query(
+    `SELECT text::${baseType}::text FROM unnest($1::text[]) WITH ORDINALITY AS texts(text, number)
+     ORDER BY number`,
+    [texts],
+  );
+  return rows.map(([text]) => text as string);
+}
+
+function columnOf(table: Table, column: string): PostgresColumn {
+  const found = (table as PostgresTable).columns.find(({ name }) => name === column);
+  if (found === undefined) throw new Error(`no column ${column} in ${table.name}`);
+  return found;
+}
+
 async function changeBatch(session: Session, batch: readonly Numbered[]): Promise<number[]> {
   const [first] = batch as [Numbered];
-  const { from, key, columns } = keyed(first.table);
-  const column = columns.find(({ name }) => name === first.column);
-  if (column === undefined) throw new Error(`no column ${first.column} in ${first.table.name}`);
+  const { from, key } = keyed(first.table);
+  const column = columnOf(first.table, first.column);
   const changes = batch.filter(({ before, after }) => {
     if (after.isWellFormed() && !after.includes('\0'))
       return before.isWellFormed() && !before.includes('\0');
@@ -54,18 +76,16 @@ async function changeBatch(session: Session, batch: readonly Numbered[]): Promis
     );
   });
   const name = quoted(column.name);
-  const keys = key.map((one, index) => ({
-    name: quoted(one.name),
-    type: one.type,
-    alias: `key_${index}`,
-  }));
+  const keys = key.map((_, index) => `key_${index}`);
+  const arrays = ['number', 'before', 'after', ...keys].map((_, index) => `$${index + 1}::text[]`);
+  const sameKey = key.map(
+    (one, index) => `target.${quoted(one.name)} = change.key_${index}::${one.type}`,
+  );
   // Cast to text, equality is by bytes for every type; a cast to a type with a length would cut.
   const { rows } = await session.query(
     `UPDATE ${from} AS target SET ${name} = change.after::${column.baseType}
-     FROM unnest($1::text[], $2::text[], $3::text[]${keys.map((_, index) => `, $${index + 4}::text[]`).join('')})
-       AS change(number, before, after, ${keys.map(({ alias }) => alias).join(', ')})
-     WHERE ${keys.map((one) => `target.${one.name} = change.${one.alias}::${one.type}`).join(' AND ')}
-       AND target.${name}::text COLLATE "C" = change.before
+     FROM unnest(${arrays.join(', ')}) AS change(${['number', 'before', 'after', ...keys].join(', ')})
+     WHERE ${sameKey.join(' AND ')} AND target.${name}::text COLLATE "C" = change.before
      RETURNING change.number`,
     [
       changes.map(({ number }) => String(number)),

@@ -3,7 +3,7 @@ import type { SqlalchemyUrl } from '../config/sqlalchemy-url.js';
 import type { NetworkOptions } from '../network.js';
 import type { Database } from './database.js';
 import { openBlobTable } from './postgres-blobs.js';
-import { changeTexts } from './postgres-changes.js';
+import { changeTexts, storedTexts } from './postgres-changes.js';
 import { openConnection, type PostgresConnection } from './postgres-connection.js';
 import { migrationLock } from './postgres-lock.js';
 import { readTables } from './postgres-tables.js';
@@ -35,6 +35,8 @@ export function openPostgres(url: SqlalchemyUrl, options: PostgresOptions): Data
       if (changes.length === 0) return [];
       return transaction('change references', (session) => changeTexts(session, changes));
     },
+    asStored: (table, column, all) =>
+      read('read what it would store', (session) => storedTexts(session, table, column, all)),
     lockMigrations: lock.take,
     blobs: openBlobTable(connection),
     async close() {

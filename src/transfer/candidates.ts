@@ -49,7 +49,8 @@ export function candidatesOf(
         .filter(([, ids]) => ids.size > 0),
     );
     const candidate = { row, parsed, moves };
-    if (moves.size === 0 || !fits(column, candidate, context)) continue;
+    if (moves.size === 0 || !isChangeable(column, candidate, context)) continue;
+    if (!fits(column, candidate, context)) continue;
     candidates.push(candidate);
     room -= moves.size;
   }
@@ -66,6 +67,23 @@ function reportBroken(column: ReferenceColumn, row: TextRow, context: MigrateCon
     message: 'the text looks like a reference and is no valid JSON',
   });
   return true;
+}
+
+/** A row that cannot be told from others is refused before any of its blobs is copied. */
+function isChangeable(
+  column: ReferenceColumn,
+  { row, moves }: Candidate,
+  context: MigrateContext,
+): boolean {
+  if (column.table.unchangeable !== true) return true;
+  context.counts.references.failed += moves.size;
+  context.observer.problem({
+    kind: 'no-primary-key',
+    reference: rowName(column, row),
+    path: null,
+    message: `the table ${column.table.name} has no primary key: its rows cannot be told apart`,
+  });
+  return false;
 }
 
 /** A text that the column could not take is refused before any of its blobs is copied. */

@@ -124,11 +124,12 @@ function report(
 /** Changes the rows in one transaction; returns those that somebody else had changed before. */
 async function changeReferences(
   column: ReferenceColumn,
-  changes: readonly Change[],
+  planned: readonly Change[],
   context: MigrateContext,
 ): Promise<Change[]> {
   const { counts, state, observer, dryRun } = context;
   const { database, table } = column;
+  const changes = await asStored(column, planned);
   const moved = (made: readonly Change[]): void => {
     for (const { references } of made) counts.references.migrated += references;
     observer.progress(counts);
@@ -154,6 +155,17 @@ async function changeReferences(
   const settled = await copyReplaced(new Set(done.flatMap(({ ids }) => [...ids])), context);
   if (settled) state.recordDone(records, made);
   return changes.filter((_, index) => !made[index]);
+}
+
+/** What is recorded must be what stands there afterwards: by that an undo knows its own. */
+async function asStored(
+  { database, table, column }: ReferenceColumn,
+  changes: readonly Change[],
+): Promise<readonly Change[]> {
+  if (database.asStored === undefined || changes.length === 0) return changes;
+  const texts = changes.map(({ after }) => after);
+  const stored = await database.asStored(table, column.name, texts);
+  return changes.map((change, index) => ({ ...change, after: stored[index] ?? change.after }));
 }
 
 function recordOf(column: ReferenceColumn, { row, after }: Change): ChangeRecord {

@@ -6,6 +6,7 @@ export type ProblemKind =
   | 'target-differs'
   | 'broken-reference'
   | 'reference-too-long'
+  | 'no-primary-key'
   | 'reference-changed'
   | 'still-mentioned'
   | 'source-replaced'

@@ -27,6 +27,11 @@ export function otherDatabase(url: string, name: string): string {
   return url.replace(/\/[^/]*$/, `/${name}`);
 }
 
+/** The URL with another user in it. */
+export function withUser(url: string, user: string, password: string): string {
+  return url.replace(/\/\/[^@/]*@/, `//${user}:${password}@`);
+}
+
 /** A client of the application's. */
 export async function connectClient(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url });
