@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module';
 import type { Readable } from 'node:stream';
-import { Storage } from '@google-cloud/storage';
+import { Storage, type StorageOptions } from '@google-cloud/storage';
 import { DepotError } from '../errors.js';
 import type { ServiceAccount } from './gcs-credentials.js';
 import { tokenError } from './gcs-errors.js';
@@ -8,7 +9,7 @@ import { within } from './gcs-idle.js';
 const google = 'https://storage.googleapis.com';
 
 /** One HTTP request; any answer resolves, with its body unread. */
-export interface HttpRequest {
+interface HttpRequest {
   readonly method: string;
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
@@ -29,6 +30,8 @@ export interface Access {
   readonly endpoint: string;
   /** The endpoint, by the one name of all of Google's. */
   readonly service: string;
+  /** Google's own service, or what behaves more or less like it. */
+  readonly isGoogle: boolean;
   readonly anonymous: boolean;
   /** Whose rights: equal texts, equal rights. */
   readonly account: string;
@@ -47,8 +50,24 @@ export interface AccessOptions {
   readonly idleTimeout: number;
 }
 
-/** `GoogleAuth` looks for credentials even where none are wanted; these are never sent. */
-const nobody = { type: 'authorized_user', client_id: '-', client_secret: '-', refresh_token: '-' };
+type AuthClient = NonNullable<StorageOptions['authClient']>;
+
+/** The classes for credentials of the library that the SDK has them from. */
+interface AuthLibrary {
+  readonly JWT: new (options: { email: string; key: string; scopes: string }) => AuthClient;
+  readonly PassThroughClient: new () => AuthClient;
+}
+
+const scopes = 'https://www.googleapis.com/auth/devstorage.full_control';
+
+/** Null for the SDK's own chain. Its option for credentials writes a warning to the terminal. */
+function authClientOf(anonymous: boolean, account: ServiceAccount | null): AuthClient | null {
+  if (!anonymous && account === null) return null;
+  const sdk = createRequire(import.meta.url).resolve('@google-cloud/storage');
+  const { JWT, PassThroughClient }: AuthLibrary = createRequire(sdk)('google-auth-library');
+  if (anonymous || account === null) return new PassThroughClient();
+  return new JWT({ email: account.client_email, key: account.private_key, scopes });
+}
 
 /**
  * Access with the service account, else with the SDK's own chain of credentials. An endpoint that
@@ -62,14 +81,12 @@ export function openAccess(options: AccessOptions): Access {
   const endpoint = endpointOf(options.apiEndpoint ?? emulator ?? google, where);
   const isGoogle = /(?:^|\.)googleapis\.com$/.test(new URL(endpoint).hostname);
   const anonymous = emulator !== undefined || (serviceAccount === null && !isGoogle);
-  const credentials = anonymous ? nobody : serviceAccount;
+  const ownClient = authClientOf(anonymous, serviceAccount);
   const { authClient } = new Storage({
     apiEndpoint: endpoint,
-    ...(credentials === null ? {} : { credentials }),
-    ...(options.projectId === undefined ? {} : { projectId: options.projectId }),
+    ...(ownClient === null ? {} : { authClient: ownClient }),
   });
   const signIn = async (url: URL): Promise<Headers> => {
-    if (anonymous) return new Headers();
     const signed = authClient.getClient().then((client) => client.getRequestHeaders(url.href));
     return within(signed, idleTimeout).catch((error: unknown) => {
       throw tokenError(error, `${where}: ${endpoint}`);
@@ -79,6 +96,7 @@ export function openAccess(options: AccessOptions): Access {
   return {
     endpoint,
     service: isGoogle ? google : endpoint,
+    isGoogle,
     anonymous,
     account: anonymous ? '' : (serviceAccount?.client_email ?? 'default credentials'),
     async projectId() {

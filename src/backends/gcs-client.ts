@@ -7,7 +7,7 @@ import { isCut, isTransient, readRefusal, refusalError, transportError } from '.
 import { type IdleGuard, idleGuard } from './gcs-idle.js';
 
 /** Times that a request is sent again, and the longest pause before the first, in milliseconds. */
-const retries = 6;
+const retries = 5;
 const firstPause = 200;
 
 /** Bytes of a body that are handed over at once: whenever the server has taken some, it lives. */
@@ -25,6 +25,8 @@ export interface GcsRequest {
   readonly action: string;
   /** Statuses that the caller knows what to do with, beside success. */
   readonly accept?: readonly number[];
+  /** Whether it must not be sent again once the server may have all of it. */
+  readonly onlyOnce?: boolean;
 }
 
 interface Answer {
@@ -52,6 +54,11 @@ export interface GcsClient {
   open(request: GcsRequest): Promise<GcsStream>;
   /** Waits before something is tried again for the `failures`-th time; in the end throws `error`. */
   pause(failures: number, error: DepotError): Promise<void>;
+}
+
+/** Whether the transport has the whole body, and the server maybe too. */
+interface Progress {
+  handedOver: boolean;
 }
 
 /** What one try came to: a result, or an error that the next one may not meet. */
@@ -82,8 +89,9 @@ export function openClient(access: Access, bucket: string, network: NetworkOptio
   const openOnce = async (request: GcsRequest, repeated: boolean): Promise<Try<GcsStream>> => {
     const what = `cannot ${request.action} ${bucket}`;
     const guard = idleGuard(network.idleTimeout);
+    const progress = { handedOver: false };
     try {
-      const response = await send(access, request, guard);
+      const response = await send(access, request, guard, progress);
       const { status, headers } = response;
       const stream = { status, headers, repeated, ...bodyOf(response, guard) };
       if (status < 300 || request.accept?.includes(status) === true) return { result: stream };
@@ -92,6 +100,7 @@ export function openClient(access: Access, bucket: string, network: NetworkOptio
       if (isTransient(refusal)) return { passing: error };
       throw error;
     } catch (error) {
+      if (request.onlyOnce === true && progress.handedOver) throw transportError(error, what);
       return passing(error, what);
     }
   };
@@ -122,7 +131,12 @@ function passing(error: unknown, what: string): { passing: DepotError } {
   throw clear;
 }
 
-async function send(access: Access, request: GcsRequest, guard: IdleGuard): Promise<HttpResponse> {
+async function send(
+  access: Access,
+  request: GcsRequest,
+  guard: IdleGuard,
+  progress: Progress,
+): Promise<HttpResponse> {
   const url = new URL(request.url, access.endpoint);
   for (const [name, value] of Object.entries(request.query ?? {})) {
     url.searchParams.set(name, value);
@@ -137,7 +151,7 @@ async function send(access: Access, request: GcsRequest, guard: IdleGuard): Prom
         ...(request.method === 'GET' ? {} : { 'Content-Length': String(length) }),
         ...request.headers,
       },
-      body: length === 0 ? null : Readable.from(pieces(parts, guard)),
+      body: length === 0 ? null : Readable.from(pieces(parts, guard, progress)),
       signal: guard.signal,
     })
     .catch((error: unknown) => {
@@ -146,10 +160,15 @@ async function send(access: Access, request: GcsRequest, guard: IdleGuard): Prom
   return response;
 }
 
-function* pieces(parts: readonly Uint8Array[], guard: IdleGuard): Generator<Uint8Array> {
+function* pieces(
+  parts: readonly Uint8Array[],
+  guard: IdleGuard,
+  progress: Progress,
+): Generator<Uint8Array> {
   for (const part of parts) {
     for (let start = 0; start < part.byteLength; start += pieceSize) {
       guard.moved();
+      progress.handedOver = part === parts.at(-1) && start + pieceSize >= part.byteLength;
       yield part.subarray(start, start + pieceSize);
     }
   }
@@ -189,7 +208,7 @@ function reasonOf(error: unknown, { signal }: IdleGuard): unknown {
   return signal.aborted ? signal.reason : error;
 }
 
-export async function textOf({ chunks }: { chunks: AsyncIterable<Uint8Array> }): Promise<string> {
+async function textOf({ chunks }: { chunks: AsyncIterable<Uint8Array> }): Promise<string> {
   const parts: Uint8Array[] = [];
   for await (const chunk of chunks) parts.push(chunk);
   return Buffer.concat(parts).toString();

@@ -51,7 +51,7 @@ export async function download(wanted: Wanted): Promise<Download | null> {
     });
     if (bytes === null) return null;
     if (matches(object, crc32c(bytes))) return { chunks: once(bytes), close };
-    await wanted.client.pause(failures, damaged(object));
+    await wanted.client.pause(failures, damaged(wanted));
   }
 }
 
@@ -117,7 +117,7 @@ async function* resumed(
 }
 
 async function* verified(
-  { object }: Wanted,
+  wanted: Wanted,
   chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   let crc = 0;
@@ -125,7 +125,7 @@ async function* verified(
     crc = crc32c(chunk, crc);
     yield chunk;
   }
-  if (!matches(object, crc)) throw damaged(object);
+  if (!matches(wanted.object, crc)) throw damaged(wanted);
 }
 
 /** What a customer's key encrypts has no checksum that its other readers could see. */
@@ -133,8 +133,9 @@ function matches(object: GcsObject, crc: number): boolean {
   return object.crc32c === undefined || object.crc32c === encodeCrc32c(crc);
 }
 
-function damaged({ name }: GcsObject): DepotError {
-  return new DepotError('damaged', `damaged blob ${name}: its bytes do not match its CRC32C`);
+function damaged({ client, object }: Wanted): DepotError {
+  const blob = `damaged blob ${object.name} in ${client.bucket}`;
+  return new DepotError('damaged', `${blob}: its bytes do not match its CRC32C`);
 }
 
 async function whole(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

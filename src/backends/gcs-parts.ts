@@ -1,8 +1,8 @@
 /** Bytes of an upload that are kept until the service has them: a multiple of 256 KiB, as it asks. */
-export const partSize = 8 * 1024 * 1024;
+const partSize = 8 * 1024 * 1024;
 
 /** One part of a blob; its bytes are valid until the next is asked for. */
-export interface Part {
+interface Part {
   readonly bytes: Uint8Array;
   readonly last: boolean;
 }

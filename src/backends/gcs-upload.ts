@@ -85,7 +85,7 @@ async function settle(
     const { generation } = stored;
     await client.request({ method: 'DELETE', url, query: { generation }, action, accept: [404] });
   }
-  throw damaged(object);
+  throw damaged(target);
 }
 
 function isSame(found: GcsObject, { metadata }: NewObject, sent: Sent): boolean {
@@ -98,10 +98,9 @@ function isSame(found: GcsObject, { metadata }: NewObject, sent: Sent): boolean 
   );
 }
 
-function damaged({ name }: NewObject): DepotError {
-  return new DepotError('damaged', `cannot store ${name}: it was damaged on the way`, {
-    hint: 'Run it again.',
-  });
+function damaged({ client, object }: UploadTarget): DepotError {
+  const what = `cannot store ${object.name} in ${client.bucket}`;
+  return new DepotError('damaged', `${what}: it was damaged on the way`, { hint: 'Run it again.' });
 }
 
 function post(
@@ -137,9 +136,10 @@ function outcomeOf({ status, body, repeated }: GcsAnswer): Outcome {
 }
 
 /** The error of a body that arrived damaged, by the service's comparison; any other is thrown. */
-function badRequest({ client, object }: UploadTarget, { status, body }: GcsAnswer): DepotError {
+function badRequest(target: UploadTarget, { status, body }: GcsAnswer): DepotError {
+  const { client } = target;
   const refusal = readRefusal(status, body);
-  if (/crc32c|checksum/i.test(refusal.message)) return damaged(object);
+  if (/crc32c|checksum/i.test(refusal.message)) return damaged(target);
   throw refusalError(refusal, `cannot ${action} ${client.bucket}`, client.access.anonymous);
 }
 
@@ -197,8 +197,9 @@ async function sendLast(target: UploadTarget, part: SessionPart, sent: Sent): Pr
 }
 
 /**
- * After a cut the same bytes are sent again: the service ignores those that it has. Asking it how
- * many it has would do too, but an emulator takes that question for the end of the upload.
+ * After a cut the same bytes are sent again: the service ignores those that it has. An emulator
+ * would keep them twice, and takes the question how many it has for the end of the upload; so it
+ * gets them again only where it cannot have them.
  */
 function putPart(
   { client }: UploadTarget,
@@ -216,6 +217,7 @@ function putPart(
     body: [bytes.subarray(kept)],
     action,
     accept,
+    onlyOnce: total === '*' && !client.access.isGoogle,
   });
 }
 
