@@ -3,12 +3,15 @@ import type { SqlalchemyUrl } from '../config/sqlalchemy-url.js';
 import type { NetworkOptions } from '../network.js';
 import { connect } from './postgres-connect.js';
 import { explain, isAway, isConflict, isLost } from './postgres-errors.js';
-import { openPool, type Pool } from './postgres-pool.js';
+import { openSessions, type Pool } from './postgres-pool.js';
 import type { Session } from './postgres-session.js';
 import { describeDatabase, postgresSettings } from './postgres-url.js';
 import { silenceWatch } from './postgres-watch.js';
 
-/** Sessions for statements, for writing blobs and for reading them: none waits for another kind. */
+/**
+ * Sessions for statements, for writing and for reading large blobs. Each kind has its own, since a
+ * blob on its way from here to here holds one of each.
+ */
 const sessionLimits = { statements: 4, writes: 8, reads: 8 };
 
 /** How often something is tried, and the first pause before it is tried again, in milliseconds. */
@@ -72,11 +75,10 @@ export function openConnection(
     everConnected = true;
     return session;
   };
-  const pools = {
-    statements: openPool(open, sessionLimits.statements),
-    writes: openPool(open, sessionLimits.writes),
-    reads: openPool(open, sessionLimits.reads),
-  };
+  const sessions = openSessions(open);
+  const statements = sessions.pool(sessionLimits.statements);
+  const writes = sessions.pool(sessionLimits.writes);
+  const reads = sessions.pool(sessionLimits.reads);
   const failed = (what: string, error: unknown): unknown => explain(error, name, what);
 
   /** Lost connections and servers that start are waited for, a server that never was is not. */
@@ -105,12 +107,12 @@ export function openConnection(
     open,
     failed,
     explained,
-    reads: pools.reads,
-    read: (what, work) => explained(what, () => using(pools.statements, work)),
+    reads,
+    read: (what, work) => explained(what, () => using(statements, work)),
     async transaction(what, work, repeatable = () => true) {
       let committing = false;
       const run = () =>
-        using(pools.writes, async (session) => {
+        using(writes, async (session) => {
           committing = false;
           await session.run('BEGIN');
           const result = await work(session);
@@ -121,9 +123,7 @@ export function openConnection(
       // Nobody knows whether a commit was made that the server did not answer.
       return repeating(what, run, (error) => repeatable() && !(committing && isLost(error)));
     },
-    async close() {
-      await Promise.all(Object.values(pools).map((pool) => pool.close()));
-    },
+    close: sessions.close,
   };
 }
 

@@ -1,23 +1,24 @@
 import { PostgresFailure } from './postgres-errors.js';
 import type { Session } from './postgres-session.js';
 
-/** Sessions that are opened when they are needed, and used again. */
+/** A share of the sessions, for one kind of work. */
 export interface Pool {
   acquire(): Promise<Session>;
   /** Takes a session back; one that has ended or is in a transaction is not used again. */
   release(session: Session): void;
+}
+
+/** Sessions that are opened when they are needed, and used again. */
+export interface Sessions {
+  /** Work that waits for none of another pool's: at most `limit` sessions at once. */
+  pool(limit: number): Pool;
   close(): Promise<void>;
 }
 
-/** At most `limit` sessions, fewer where the server takes no more. */
-export function openPool(open: () => Promise<Session>, limit: number): Pool {
+export function openSessions(open: () => Promise<Session>): Sessions {
   const sessions = new Set<Session>();
   const idle: Session[] = [];
-  const waiting: (() => void)[] = [];
-  let opening = 0;
-  let most = limit;
 
-  const proceed = (): void => waiting.shift()?.();
   const idleOne = (): Session | undefined => {
     while (true) {
       const session = idle.pop();
@@ -25,55 +26,52 @@ export function openPool(open: () => Promise<Session>, limit: number): Pool {
     }
   };
   const openOne = async (): Promise<Session> => {
-    opening += 1;
-    try {
-      const session = await open();
-      sessions.add(session);
-      session.onEnd(() => {
-        sessions.delete(session);
-        proceed();
-      });
-      return session;
-    } finally {
-      opening -= 1;
-    }
-  };
-  const acquire = async (): Promise<Session> => {
-    while (true) {
-      const session = idleOne();
-      if (session !== undefined) return session;
-      const others = sessions.size + opening;
-      if (others < most) {
-        try {
-          return await openOne();
-        } catch (error) {
-          const full = error instanceof PostgresFailure && error.code === '53300';
-          if (!full || sessions.size === 0) {
-            proceed();
-            throw error;
-          }
-          // Whoever gave one back meanwhile woke nobody.
-          most = sessions.size;
-          continue;
-        }
-      }
-      await new Promise<void>((resolve) => waiting.push(resolve));
-    }
+    const session = await open();
+    sessions.add(session);
+    session.onEnd(() => void sessions.delete(session));
+    return session;
   };
   return {
-    acquire,
-    release(session) {
-      if (session.isFree()) {
-        idle.push(session);
-        proceed();
-      } else {
-        sessions.delete(session);
-        void session.end();
-        proceed();
-      }
+    pool(limit) {
+      const waiting: (() => void)[] = [];
+      let most = limit;
+      let busy = 0;
+      const leave = (): void => {
+        busy -= 1;
+        waiting.shift()?.();
+      };
+      const acquire = async (): Promise<Session> => {
+        while (true) {
+          if (busy >= most) {
+            await new Promise<void>((resolve) => waiting.push(resolve));
+            continue;
+          }
+          busy += 1;
+          try {
+            return idleOne() ?? (await openOne());
+          } catch (error) {
+            leave();
+            // Where the server takes no more connections, those that there are must do.
+            if (!isFull(error) || busy === 0) throw error;
+            most = busy;
+          }
+        }
+      };
+      return {
+        acquire,
+        release(session) {
+          if (session.isFree()) idle.push(session);
+          else void session.end();
+          leave();
+        },
+      };
     },
     async close() {
       await Promise.all([...sessions].map((session) => session.end()));
     },
   };
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof PostgresFailure && error.code === '53300';
 }
