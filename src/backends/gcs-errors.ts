@@ -120,7 +120,7 @@ function oneLine(text: string): string {
 export function transportError(error: unknown, what: string): DepotError {
   if (error instanceof DepotError) return error;
   return (
-    networkError(error, what) ??
+    networkError(innermost(error), what) ??
     new DepotError('failed', `${what}: ${oneLine(messageOf(error))}`, { cause: innermost(error) })
   );
 }
@@ -144,9 +144,19 @@ function innermost(error: unknown): unknown {
 /** Why there is no access token: what the token's service says, or that it cannot be reached. */
 export function tokenError(error: unknown, where: string): DepotError {
   const what = `cannot sign in for ${where}`;
-  const unreachable = networkError(error, `${what}: the service that gives access tokens`);
+  const unreachable = networkError(
+    innermost(error),
+    `${what}: the service that gives access tokens`,
+  );
   if (unreachable !== null) return unreachable;
   const text = oneLine(messageOf(error));
+  if (/GOOGLE_APPLICATION_CREDENTIALS/.test(text) || error instanceof SyntaxError) {
+    // Without the parser's words, which quote the file.
+    const file = process.env.GOOGLE_APPLICATION_CREDENTIALS ?? 'the default credentials';
+    return new DepotError('config', `${what}: ${file}: it cannot be read as credentials`, {
+      hint: credentialsHint,
+    });
+  }
   if (/could not load the default credentials/i.test(text)) {
     return new DepotError('config', `${what}: there are no credentials`, { hint: credentialsHint });
   }
