@@ -1,5 +1,5 @@
 import { DepotError } from '../errors.js';
-import type { GcsClient } from './gcs-client.js';
+import type { GcsClient, GcsRequest } from './gcs-client.js';
 import { readRefusal, refusalError } from './gcs-errors.js';
 import { findObject, type GcsObject } from './gcs-object.js';
 
@@ -21,14 +21,15 @@ function listUrl({ name }: Bucket): string {
   return `/storage/v1/b/${encodeURIComponent(name)}/o`;
 }
 
-/** Fails unless the bucket's objects may be listed, which asks for no right on the bucket itself. */
+/** The least that shows whether there is a bucket: it asks for no right on the bucket itself. */
+function listOne(bucket: Bucket): GcsRequest {
+  const query = { maxResults: '1', fields: 'nextPageToken' };
+  return { method: 'GET', url: listUrl(bucket), query, action: 'list' };
+}
+
+/** Fails unless the bucket's objects may be listed. */
 export async function pingBucket(bucket: Bucket): Promise<void> {
-  await bucket.client.request({
-    method: 'GET',
-    url: listUrl(bucket),
-    query: { maxResults: '1', fields: 'nextPageToken' },
-    action: 'list',
-  });
+  await bucket.client.request(listOne(bucket));
 }
 
 /** Names of the objects whose names begin with `prefix`, a page at a time. */
@@ -56,23 +57,18 @@ export async function existingObject(bucket: Bucket, name: string): Promise<GcsO
   return (await findObject(bucket.client, bucket.name, name)) ?? (await missing(bucket, name));
 }
 
-/**
- * Throws what a 404 means: the service says it alike of objects and buckets. A key that may not list
- * hears of no missing bucket.
- */
+/** Throws what a 404 means: the service says it alike of objects and of buckets. */
 export async function missing(bucket: Bucket, name: string): Promise<never> {
+  await checkBucket(bucket);
+  throw new DepotError('not-found', `no blob ${name} in ${bucket.client.bucket}`);
+}
+
+/** Fails where there is no such bucket; a key that may not list hears nothing of it. */
+export async function checkBucket(bucket: Bucket): Promise<void> {
   const { client } = bucket;
-  const { status, body } = await client.request({
-    method: 'GET',
-    url: listUrl(bucket),
-    query: { maxResults: '1', fields: 'nextPageToken' },
-    action: 'list',
-    accept: [401, 403, 404],
-  });
-  if (status === 404) {
-    throw refusalError(readRefusal(status, body), `cannot reach ${client.bucket}`, false);
-  }
-  throw new DepotError('not-found', `no blob ${name} in ${client.bucket}`);
+  const { status, body } = await client.request({ ...listOne(bucket), accept: [401, 403, 404] });
+  if (status !== 404) return;
+  throw refusalError(readRefusal(status, body), `cannot reach ${client.bucket}`, false);
 }
 
 /**
@@ -84,9 +80,7 @@ export async function provisionBucket(
   options: { isPrivate: boolean; storageClass: string | undefined; where: string },
 ): Promise<void> {
   const { client, name } = bucket;
-  const url = listUrl(bucket);
-  const query = { maxResults: '1', fields: 'nextPageToken' };
-  const listed = await client.request({ method: 'GET', url, query, action: 'list', accept: [404] });
+  const listed = await client.request({ ...listOne(bucket), accept: [404] });
   if (listed.status !== 404) return;
   const project = await client.access.projectId();
   if (project === null) {

@@ -1,6 +1,6 @@
 import type { ServiceCopy } from '../backend.js';
 import { DepotError } from '../errors.js';
-import type { Bucket } from './gcs-bucket.js';
+import { type Bucket, checkBucket } from './gcs-bucket.js';
 import { findObject, type GcsObject, objectUrl } from './gcs-object.js';
 
 const action = 'copy a blob to';
@@ -85,6 +85,7 @@ async function rewrite(
       accept: [404, 412],
     });
     if (status === 404) {
+      await checkBucket(target.bucket);
       throw new DepotError('failed', `cannot copy ${source.name}: it was replaced meanwhile`);
     }
     if (status === 412) return repeated ? earlierCopy(source.object, target) : null;
