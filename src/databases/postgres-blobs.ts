@@ -10,10 +10,19 @@ const kottiTable = `
     content_length INTEGER, last_modified TIMESTAMP WITHOUT TIME ZONE, data BYTEA, PRIMARY KEY (id));
   CREATE INDEX ix_blobs_file_id ON blobs (file_id);`;
 
+/**
+ * Bytes up to which a value can be read as text: psycopg2, and with it Kotti, and pg_dump get two
+ * characters for each byte, and other columns beside them, in the server's limit of 1 GB.
+ */
+const largestAsText = 536_868_000;
+
 const smallestId = String(-(2n ** 63n));
 
 /** Kotti's table `blobs` in PostgreSQL, as the search path finds it. */
-export function openBlobTable(connection: PostgresConnection): BlobTable {
+export function openBlobTable(
+  connection: PostgresConnection,
+  notice: (text: string) => void,
+): BlobTable {
   const { read, transaction } = connection;
   return {
     holdsWholeBlobs: false,
@@ -62,11 +71,17 @@ export function openBlobTable(connection: PostgresConnection): BlobTable {
   ): Promise<number | null> {
     const content = await receive(source);
     try {
-      return await transaction(
+      const stored = await transaction(
         'write to the table blobs',
         (session) => how(session, fileId, columns, content),
         () => !content.isSpent(),
       );
+      if (stored !== null && stored > largestAsText) {
+        notice(
+          `blob ${fileId} in ${connection.name} has ${stored} bytes: Kotti and pg_dump fail on more than ${largestAsText}`,
+        );
+      }
+      return stored;
     } finally {
       await content.close();
     }

@@ -108,6 +108,14 @@ const messages: readonly (readonly [RegExp, Reason])[] = [
     { kind: 'unreachable', why: 'it does not answer', hint: 'Check host and port.' },
   ],
   [
+    /alert certificate required|alert handshake failure/,
+    {
+      kind: 'unreachable',
+      why: 'it asks for a certificate of ours, or refuses the one it got',
+      hint: 'Name its files as sslcert and sslkey in the URL.',
+    },
+  ],
+  [
     /does not support SSL/,
     { kind: 'unreachable', why: 'it does not speak TLS', hint: 'Check sslmode in the URL.' },
   ],
@@ -137,7 +145,7 @@ export function explain(error: unknown, name: string, what: string): unknown {
   }
   const network = networkError(cause, failed);
   if (network !== null) return network;
-  const kind = code?.startsWith('08') ? 'unreachable' : 'failed';
+  const kind = /^(?:08|ERR_SSL|ERR_TLS)/.test(code ?? '') ? 'unreachable' : 'failed';
   return new DepotError(kind, `${failed}: ${message}`, { cause });
 }
 

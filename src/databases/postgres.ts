@@ -38,7 +38,7 @@ export function openPostgres(url: SqlalchemyUrl, options: PostgresOptions): Data
     asStored: (table, column, all) =>
       read('read what it would store', (session) => storedTexts(session, table, column, all)),
     lockMigrations: lock.take,
-    blobs: openBlobTable(connection),
+    blobs: openBlobTable(connection, options.notice),
     async close() {
       await texts.close();
       await connection.close();
