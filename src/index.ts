@@ -1,8 +1,18 @@
 /** The library: configured storages, their blobs, and migrations between them. */
-export type { Backend, BlobContent, BlobInfo, ByteRange, Place } from './backend.js';
+export type {
+  Backend,
+  BlobContent,
+  BlobInfo,
+  BlobMetadata,
+  BlobSource,
+  ByteRange,
+  Place,
+  ServiceCopy,
+} from './backend.js';
 export { type Configuration, loadConfiguration } from './config/settings.js';
 export { DepotError, type ErrorKind, exitCodes } from './errors.js';
 export { Manager, type StorageDescription } from './manager.js';
+export type { ModuleContext, StandardSchema, StorageModule } from './modules/contract.js';
 export { Storage, type WriteOptions, type Written } from './storage.js';
 export type { Counts, Observer, Problem, ProblemKind } from './transfer/report.js';
 export {

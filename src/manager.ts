@@ -7,6 +7,7 @@ import {
 import { redactSqlalchemyUrl } from './config/sqlalchemy-url.js';
 import type { Database } from './databases/database.js';
 import { DepotError } from './errors.js';
+import { locateModule } from './modules/locate.js';
 import type { NetworkOptions } from './network.js';
 import { backendNames, kindOf, openBackend } from './registry.js';
 import { redacted } from './settings.js';
@@ -15,7 +16,7 @@ import { Storage } from './storage.js';
 /** A configured storage, as far as it can be told without opening it. */
 export interface StorageDescription {
   readonly name: string;
-  /** The backend's short name. */
+  /** The backend's short name; `module` for one of the user's own. */
   readonly kind: string;
   /** As configured. */
   readonly backend: string;
@@ -43,10 +44,10 @@ export class Manager {
   }
 
   describe(): StorageDescription[] {
-    const { storages, defaultStorage } = this.configuration;
+    const { storages, defaultStorage, directory } = this.configuration;
     return storages.map((settings) => ({
       name: settings.name,
-      kind: kindNamed(settings),
+      kind: kindNamed(settings, directory),
       backend: settings.backend.value,
       default: settings.name === defaultStorage,
       aliases: this.aliasesOf(settings.name),
@@ -136,14 +137,21 @@ export class Manager {
 
   async #open(settings: StorageSettings): Promise<Storage> {
     const { directory, timezone, sqlalchemyUrl, file } = this.configuration;
-    const kind = kindNamed(settings);
-    const backend = await openBackend(kind, settings.options, {
+    const kind = kindNamed(settings, directory);
+    const context = {
       ...this.#network(`storage ${settings.name}`),
       name: settings.name,
       where: describeOrigin(settings.origin),
       directory,
-      timezone: timezone?.value,
       notice: this.#notice,
+    };
+    if (kind === moduleKind) {
+      const { openConfigured } = await import('./modules/open.js');
+      return new Storage(settings.name, kind, await openConfigured(settings, context));
+    }
+    const backend = await openBackend(kind, settings.options, {
+      ...context,
+      timezone: timezone?.value,
       applicationDatabase: () => {
         if (sqlalchemyUrl !== undefined) return this.#database(sqlalchemyUrl);
         throw new DepotError('config', `storage ${settings.name} needs sqlalchemy.url in ${file}`);
@@ -170,14 +178,19 @@ function once<T>(made: Map<string, Promise<T>>, key: string, make: () => Promise
   return making;
 }
 
-function kindNamed({ backend, name }: StorageSettings): string {
+/** What the backends that are modules of the user's own are called together. */
+const moduleKind = 'module';
+
+function kindNamed({ backend, name }: StorageSettings, directory: string): string {
   const kind = kindOf(backend.value);
   if (kind !== null) return kind;
+  if (locateModule(backend.value, directory) !== null) return moduleKind;
+  const known = `Known are the Python backends of filedepot and Kotti, and: ${backendNames.join(', ')}`;
   throw new DepotError(
     'config',
     `${describeOrigin(backend.origin)}: unknown backend ${backend.value} of storage ${name}`,
     {
-      hint: `Known are the Python backends of filedepot and Kotti, and: ${backendNames.join(', ')}.`,
+      hint: `${known}; for one of your own, [depot:storage:${name}] takes: backend = ./FILE.js, or an installed package.`,
     },
   );
 }

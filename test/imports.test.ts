@@ -20,6 +20,7 @@ const rooms = [
   'settings',
   'databases',
   'backends',
+  'modules',
   'registry',
   'storage',
   'manager',
