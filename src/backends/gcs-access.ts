@@ -4,7 +4,7 @@ import { Storage, type StorageOptions } from '@google-cloud/storage';
 import { DepotError } from '../errors.js';
 import type { ServiceAccount } from './gcs-credentials.js';
 import { tokenError } from './gcs-errors.js';
-import { within } from './gcs-idle.js';
+import { within } from './idle.js';
 
 const google = 'https://storage.googleapis.com';
 
@@ -12,7 +12,7 @@ const google = 'https://storage.googleapis.com';
 interface HttpRequest {
   readonly method: string;
   readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Headers;
   readonly body: Readable | null;
   readonly signal: AbortSignal;
 }
@@ -37,6 +37,8 @@ export interface Access {
   readonly account: string;
   /** For a new bucket; null where it is not known. */
   projectId(): Promise<string | null>;
+  /** Headers that prove these rights, none for nobody's. Fails with a DepotError. */
+  signIn(url: URL): Promise<Headers>;
   send(request: HttpRequest): Promise<HttpResponse>;
 }
 
@@ -86,13 +88,6 @@ export function openAccess(options: AccessOptions): Access {
     apiEndpoint: endpoint,
     ...(ownClient === null ? {} : { authClient: ownClient }),
   });
-  const signIn = async (url: URL): Promise<Headers> => {
-    const signed = authClient.getClient().then((client) => client.getRequestHeaders(url.href));
-    return within(signed, idleTimeout).catch((error: unknown) => {
-      throw tokenError(error, `${where}: ${endpoint}`);
-    });
-  };
-
   return {
     endpoint,
     service: isGoogle ? google : endpoint,
@@ -105,14 +100,18 @@ export function openAccess(options: AccessOptions): Access {
       if (serviceAccount !== null) return serviceAccount.project_id ?? null;
       return within(authClient.getProjectId(), idleTimeout).catch(() => null);
     },
+    async signIn(url) {
+      const signed = authClient.getClient().then((client) => client.getRequestHeaders(url.href));
+      return within(signed, idleTimeout).catch((error: unknown) => {
+        throw tokenError(error, `${where}: ${endpoint}`);
+      });
+    },
     async send({ method, url, headers, body, signal }) {
-      const signed = await signIn(url);
-      for (const [name, value] of Object.entries(headers)) signed.set(name, value);
       const { transporter } = await authClient.getClient();
       const request = {
         method,
         url,
-        headers: signed,
+        headers,
         signal,
         ...(body === null ? {} : { data: body }),
         responseType: 'stream' as const,

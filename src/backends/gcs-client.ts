@@ -4,7 +4,7 @@ import type { DepotError } from '../errors.js';
 import type { NetworkOptions } from '../network.js';
 import type { Access, HttpResponse } from './gcs-access.js';
 import { isCut, isTransient, readRefusal, refusalError, transportError } from './gcs-errors.js';
-import { type IdleGuard, idleGuard } from './gcs-idle.js';
+import { type IdleGuard, idleGuard } from './idle.js';
 
 /** Times that a request is sent again, and the longest pause before the first, in milliseconds. */
 const retries = 5;
@@ -88,12 +88,11 @@ export function openClient(access: Access, bucket: string, network: NetworkOptio
 
   const openOnce = async (request: GcsRequest, repeated: boolean): Promise<Try<GcsStream>> => {
     const what = `cannot ${request.action} ${bucket}`;
-    const guard = idleGuard(network.idleTimeout);
     const progress = { handedOver: false };
     try {
-      const response = await send(access, request, guard, progress);
-      const { status, headers } = response;
-      const stream = { status, headers, repeated, ...bodyOf(response, guard) };
+      const sent = await send(access, request, network.idleTimeout, progress);
+      const stream = { ...sent, repeated };
+      const { status } = stream;
       if (status < 300 || request.accept?.includes(status) === true) return { result: stream };
       const refusal = readRefusal(status, await textOf(stream));
       const error = refusalError(refusal, what, access.anonymous);
@@ -134,30 +133,27 @@ function passing(error: unknown, what: string): { passing: DepotError } {
 async function send(
   access: Access,
   request: GcsRequest,
-  guard: IdleGuard,
+  idleTimeout: number,
   progress: Progress,
-): Promise<HttpResponse> {
+): Promise<Omit<GcsStream, 'repeated'>> {
   const url = new URL(request.url, access.endpoint);
   for (const [name, value] of Object.entries(request.query ?? {})) {
     url.searchParams.set(name, value);
   }
   const parts = request.body ?? [];
   const length = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const headers = new Headers(await access.signIn(url));
+  if (request.method !== 'GET') headers.set('Content-Length', String(length));
+  for (const [name, value] of Object.entries(request.headers ?? {})) headers.set(name, value);
+  const guard = idleGuard(idleTimeout);
+  const body = length === 0 ? null : Readable.from(pieces(parts, guard, progress));
+  const { method } = request;
   const response = await access
-    .send({
-      method: request.method,
-      url,
-      headers: {
-        ...(request.method === 'GET' ? {} : { 'Content-Length': String(length) }),
-        ...request.headers,
-      },
-      body: length === 0 ? null : Readable.from(pieces(parts, guard, progress)),
-      signal: guard.signal,
-    })
+    .send({ method, url, headers, body, signal: guard.signal })
     .catch((error: unknown) => {
       throw reasonOf(error, guard);
     });
-  return response;
+  return { status: response.status, headers: response.headers, ...bodyOf(response, guard) };
 }
 
 function* pieces(

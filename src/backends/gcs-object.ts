@@ -1,7 +1,7 @@
 import type { BlobInfo, BlobMetadata } from '../backend.js';
 import { formatUtc, parseUtc } from '../time.js';
 import type { GcsClient } from './gcs-client.js';
-import { contentDisposition, quoteFilename, unquoteFilename } from './gcs-temporary.js';
+import { contentDisposition, quoteFilename, unquoteFilename } from './object-metadata.js';
 
 /** What is asked of the service about an object. */
 const objectFields = [

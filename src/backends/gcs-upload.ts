@@ -2,9 +2,9 @@ import { DepotError } from '../errors.js';
 import type { GcsAnswer, GcsClient, GcsRequest } from './gcs-client.js';
 import { crc32c, encodeCrc32c } from './gcs-crc32c.js';
 import { readRefusal, refusalError } from './gcs-errors.js';
-import { within } from './gcs-idle.js';
 import { findObject, type GcsObject, type NewObject, objectUrl } from './gcs-object.js';
 import { partsOf } from './gcs-parts.js';
+import { within } from './idle.js';
 
 /** What a blob is uploaded to. */
 export interface UploadTarget {

@@ -18,6 +18,8 @@ import { download } from './gcs-download.js';
 import { infoOf, newObject, objectUrl } from './gcs-object.js';
 import { upload } from './gcs-upload.js';
 import { derivedUuid, newUuid } from './identifiers.js';
+import { quotePath } from './object-metadata.js';
+import { type Policy, undecidedPolicy } from './policy.js';
 
 /** Bytes of an object's name that the service takes. */
 const nameLength = 1024;
@@ -25,7 +27,7 @@ const nameLength = 1024;
 /** The options, as they stand in the configuration. */
 export interface GcsSettings {
   readonly bucket: string;
-  readonly policy?: 'private' | 'public-read' | undefined;
+  readonly policy?: Policy | undefined;
   readonly project_id?: string | undefined;
   readonly storage_class?: string | undefined;
   readonly prefix?: string | undefined;
@@ -165,27 +167,6 @@ function contentOf(
   { chunks, close }: { chunks: AsyncIterable<Uint8Array>; close(): void },
 ): BlobContent {
   return { info, chunks, close: async () => close() };
-}
-
-/** Python makes files public where no policy says otherwise: nobody should meet that unasked. */
-function undecidedPolicy({ name, where }: NetworkStorage): DepotError {
-  const key = /(\S+\.)[^\s.]+$/.exec(where)?.[1] ?? '';
-  return new DepotError(
-    'config',
-    `${where}: storage ${name} does not say who may read what is stored: it has no policy`,
-    {
-      hint: `Add the line "${key}policy = private", or "${key}policy = public-read" for everybody.`,
-    },
-  );
-}
-
-/** As Python quotes it for its URL. */
-function quotePath(name: string): string {
-  const hexadecimal = (character: string): string =>
-    `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
-  return encodeURIComponent(name)
-    .replaceAll('%2F', '/')
-    .replaceAll(/[!'()*]/g, hexadecimal);
 }
 
 /** Two prefixes of one bucket overlap where the one begins with the other, slash or not. */
