@@ -107,11 +107,14 @@ async function fromSource<T>(source: Storage, action: () => Promise<T>): Promise
   }
 }
 
+/** A full disk here, in SQLite, or of a PostgreSQL server. */
+const fullCodes = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL', '53100'];
+
 /** What would fail in the same way for every further blob: an unreachable storage, a full disk. */
 export function stopsTheRun(error: unknown): boolean {
   if (!(error instanceof DepotError)) return true;
   const code = errorCode(error.cause) ?? '';
-  return error.kind === 'unreachable' || ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'].includes(code);
+  return error.kind === 'unreachable' || fullCodes.includes(code);
 }
 
 /** What an error means for one blob; throws it on where it stops the run. */
