@@ -27,8 +27,17 @@ async function start(args) {
   const { enableCompileCache } = process.getBuiltinModule('node:module');
   if (enableCompileCache) enableCompileCache();
   const { main } = await import('../dist/cli/main.js');
+  process.once('beforeExit', sayUnfinished);
   const code = await main(args);
+  process.off('beforeExit', sayUnfinished);
   // Output that nobody takes would keep an interrupted process alive.
   if (code > 128) process.exit(code);
   process.exitCode = code;
+}
+
+// Nothing is left that could go on, such as where a storage of the user's own never answers: Node
+// would end as if all were done.
+function sayUnfinished() {
+  console.error('depot: ended before it was done: it waits for what can never come');
+  process.exitCode = 1;
 }

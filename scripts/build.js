@@ -28,6 +28,7 @@ const bareBuiltins = {
 await build({
   input: {
     index: 'src/index.ts',
+    conformance: 'test/conformance.ts',
     'cli/main': 'src/cli/main.ts',
     'cli/version': 'src/cli/version.ts',
   },
@@ -36,6 +37,8 @@ await build({
     ...['better-sqlite3', 'cli-progress', 'cli-table3', 'ini'],
     ...['@aws-sdk/client-s3', '@aws-sdk/lib-storage', '@google-cloud/storage', 'mongodb'],
     ...['pg', 'pg-copy-streams', 'mysql2', 'mysql2/promise'],
+    // Brought by those who run the suite.
+    ...['vitest', 'fast-check'],
   ],
   plugins: [bareBuiltins],
   // What is not used of Node's modules is not read either.

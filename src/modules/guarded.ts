@@ -99,15 +99,20 @@ export function ownError(
   otherwise: ErrorKind = 'failed',
 ): DepotError {
   if (error instanceof DepotError) return error;
-  if (!isForeign(error)) {
-    return new DepotError(otherwise, `${what}: ${messageOf(error)}`, { cause: error });
-  }
-  const hint = typeof error.hint === 'string' ? { hint: error.hint } : {};
-  return new DepotError(error.kind, error.message, { ...hint, cause: error });
+  const own = isForeign(error)
+    ? new DepotError(error.kind, error.message, { ...hintOf(error), cause: error })
+    : new DepotError(otherwise, `${what}: ${messageOf(error)}`, { cause: error });
+  // The module's own trace is what its author looks for.
+  if (error instanceof Error && error.stack !== undefined) own.stack = error.stack;
+  return own;
 }
 
 /** A DepotError of another copy of this package. */
-function isForeign(error: unknown): error is Error & { kind: ErrorKind; hint: unknown } {
+function isForeign(error: unknown): error is Error & { kind: ErrorKind; hint?: unknown } {
   if (!(error instanceof Error) || error.name !== 'DepotError') return false;
   return 'kind' in error && Object.hasOwn(exitCodes, String(error.kind));
+}
+
+function hintOf({ hint }: { hint?: unknown }): { hint?: string } {
+  return typeof hint === 'string' ? { hint } : {};
 }
