@@ -33,10 +33,14 @@ export async function openDatabase(
     const { openPostgres } = await import('./postgres.js');
     return located(setting, () => openPostgres(url, options));
   }
+  if (url.backend === 'mysql' || url.backend === 'mariadb') {
+    const { openMysql } = await import('./mysql.js');
+    return located(setting, () => openMysql(url, options));
+  }
   throw new DepotError(
     'config',
     `${describeOrigin(setting.origin)}: this version of depot cannot open ${url.backend} databases`,
-    { hint: 'It opens sqlite and postgresql.' },
+    { hint: 'It opens sqlite, postgresql, mysql and mariadb.' },
   );
 }
 

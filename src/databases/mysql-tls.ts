@@ -1,0 +1,53 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { SslOptions } from 'mysql2';
+import { DepotError } from '../errors.js';
+import { fileError } from '../files.js';
+import type { TlsSettings } from './mysql-url.js';
+
+/** The ways in which a server is tried one after the other; null is without TLS. */
+export async function tlsAttempts(settings: TlsSettings): Promise<(SslOptions | null)[]> {
+  const { mode } = settings;
+  if (mode === 'DISABLED') return [null];
+  const encrypted = await sslOptions(settings);
+  return mode === 'PREFERRED' ? [encrypted, null] : [encrypted];
+}
+
+async function sslOptions(settings: TlsSettings): Promise<SslOptions> {
+  const { mode, certificate, key, ciphers } = settings;
+  const authorities = await authoritiesOf(settings);
+  return {
+    rejectUnauthorized: mode === 'VERIFY_CA' || mode === 'VERIFY_IDENTITY',
+    verifyIdentity: mode === 'VERIFY_IDENTITY',
+    ...(authorities === null ? {} : { ca: authorities }),
+    ...(certificate === null ? {} : { cert: await read(certificate, 'ssl_cert') }),
+    ...(key === null ? {} : { key: await read(key, 'ssl_key') }),
+    ...(ciphers === null ? {} : { ciphers }),
+  };
+}
+
+async function authoritiesOf({
+  authorities,
+  authoritiesDirectory: directory,
+}: TlsSettings): Promise<string[] | null> {
+  if (authorities === null && directory === null) return null;
+  const all = authorities === null ? [] : [await read(authorities, 'ssl_ca')];
+  if (directory === null) return all;
+  const names = await attempt(readdir(directory), `cannot read ssl_capath ${directory}`);
+  // As OpenSSL names them, or as people do.
+  const files = names.filter((name) => /\.(?:\d+|pem|crt)$/.test(name));
+  return [
+    ...all,
+    ...(await Promise.all(files.map((name) => read(path.join(directory, name), 'ssl_capath')))),
+  ];
+}
+
+function read(file: string, option: string): Promise<string> {
+  return attempt(readFile(file, 'utf8'), `cannot read ${option} ${file}`);
+}
+
+function attempt<T>(reading: Promise<T>, what: string): Promise<T> {
+  return reading.catch((error: unknown) => {
+    throw new DepotError('config', fileError(error, what).message, { cause: error });
+  });
+}

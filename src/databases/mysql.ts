@@ -1,0 +1,67 @@
+import type { SqlalchemyUrl } from '../config/sqlalchemy-url.js';
+import type { NetworkOptions } from '../network.js';
+import type { Database } from './database.js';
+import { lockName } from './mysql-blob-write.js';
+import { openBlobTable } from './mysql-blobs.js';
+import { changeTexts, checkTransactional } from './mysql-changes.js';
+import { openConnection } from './mysql-connection.js';
+import { migrationLock } from './mysql-lock.js';
+import { identityOf } from './mysql-place.js';
+import { readTables } from './mysql-tables.js';
+import { openTexts, readText } from './mysql-texts.js';
+
+interface MysqlOptions extends NetworkOptions {
+  notice(text: string): void;
+}
+
+/** Opens a MariaDB or MySQL database; connects when something is asked of it. */
+export function openMysql(url: SqlalchemyUrl, options: MysqlOptions): Database {
+  const connection = openConnection(url, options);
+  const { name, read, write } = connection;
+  const lock = migrationLock(connection, async (session) =>
+    lockName(`migrations ${await identityOf(session)}`),
+  );
+  const texts = openTexts(connection);
+  const told = new Set<string>();
+  const notice = (text: string): void => {
+    if (!told.has(text)) options.notice(text);
+    told.add(text);
+  };
+  return {
+    name,
+    place: () =>
+      read('identify it', async (session) => ({
+        identity: await identityOf(session),
+        within: [],
+        description: name,
+      })),
+    tables: () =>
+      read('read the schema', (session) =>
+        readTables(session, (columns) => {
+          if (columns.length === 0) return;
+          notice(`${name}: its user may not read ${columns.join(', ')}: not looked at`);
+        }),
+      ),
+    texts: texts.page,
+    textAt: (table, column, position) =>
+      read('read a row', (session) => readText(session, table, column, position)),
+    async change(changes) {
+      checkTransactional(name, changes);
+      await lock.check();
+      if (changes.length === 0) return [];
+      return write('change references', async (session, committing) => {
+        await session.begin();
+        const made = await changeTexts(session, changes);
+        committing();
+        await session.commit();
+        return made;
+      });
+    },
+    lockMigrations: lock.take,
+    blobs: openBlobTable(connection),
+    async close() {
+      await texts.close();
+      await connection.close();
+    },
+  };
+}

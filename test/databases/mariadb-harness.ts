@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import { type Connection, createConnection } from 'mysql2/promise';
+import { onTestFinished } from 'vitest';
+import { parseSqlalchemyUrl } from '../../src/config/sqlalchemy-url.js';
+import type { Database } from '../../src/databases/database.js';
+import { openMysql } from '../../src/databases/mysql.js';
+import type { OpenedDatabase } from './conformance.js';
+
+/** What a test of MariaDB opens a database with, and sees of it. */
+export interface Surroundings {
+  readonly idleTimeout?: number;
+  retried?(): void;
+  notice?(text: string): void;
+}
+
+export function openUrl(url: string, surroundings: Surroundings = {}): Database {
+  return openMysql(parseSqlalchemyUrl(url), {
+    retried: () => {},
+    notice: () => {},
+    idleTimeout: 60_000,
+    ...surroundings,
+  });
+}
+
+/** The URL of another database on the same server. */
+export function otherDatabase(url: string, name: string): string {
+  return url.replace(/\/[^/]*$/, `/${name}`);
+}
+
+/** A client of the application's. */
+export async function connectClient(url: string): Promise<Connection> {
+  const client = await createConnection({
+    uri: url,
+    rowsAsArray: true,
+    multipleStatements: true,
+    supportBigNumbers: true,
+    dateStrings: true,
+  });
+  client.on('error', () => {});
+  return client;
+}
+
+/** The character set of new databases, of which Kotti's has another collation. */
+const charset = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
+
+/** Makes an empty database; `options` stand behind CREATE DATABASE. */
+export async function createDatabase(
+  server: string,
+  options = charset,
+): Promise<{ url: string; remove(): Promise<void> }> {
+  const name = `depot_${randomUUID().replaceAll('-', '')}`;
+  const admin = await connectClient(server);
+  await admin.query(`CREATE DATABASE ${name} ${options}`);
+  return {
+    url: otherDatabase(server, name),
+    async remove() {
+      await admin.query(`DROP DATABASE ${name}`);
+      await admin.end();
+    },
+  };
+}
+
+/** A database of these statements, removed when the test ends. */
+export async function openMariadbDatabase(
+  server: string,
+  statements: string,
+  options = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci',
+): Promise<OpenedDatabase & { url: string }> {
+  const { url, remove } = await createDatabase(server, options);
+  onTestFinished(remove);
+  const client = await connectClient(url);
+  onTestFinished(() => client.end());
+  const execute = async (sql: string): Promise<void> => {
+    if (sql.trim() !== '') await client.query(sql);
+  };
+  await execute(statements);
+  const reopen = async (): Promise<Database> => {
+    const database = openUrl(url);
+    onTestFinished(() => database.close());
+    return database;
+  };
+  return {
+    url,
+    database: await reopen(),
+    reopen,
+    execute,
+    rows: async (sql) => (await client.query(sql))[0] as unknown[][],
+  };
+}
