@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /** npm's names. None has a capital letter, which the class at the end of a Python path begins with. */
 const packageName = /^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/;
@@ -11,7 +11,7 @@ const packageName = /^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/;
  * for what is neither a path nor the name of an installed package.
  */
 export function locateModule(backend: string, directory: string): string | null {
-  if (backend.startsWith('file:')) return fileOf(backend);
+  if (backend.startsWith('file:')) return fileOf(backend, directory);
   if (/^\.{1,2}[/\\]/.test(backend) || path.isAbsolute(backend)) {
     return path.resolve(directory, backend);
   }
@@ -19,9 +19,9 @@ export function locateModule(backend: string, directory: string): string | null 
   return findPackage(backend, directory) ?? findPackage(backend, import.meta.dirname);
 }
 
-function fileOf(url: string): string | null {
+function fileOf(url: string, directory: string): string | null {
   try {
-    return fileURLToPath(url);
+    return fileURLToPath(new URL(url, pathToFileURL(path.join(directory, path.sep))));
   } catch {
     return null;
   }

@@ -61,7 +61,7 @@ export function newSite(): string {
 }
 
 /** Starts a program in a directory, with nothing of this process's own settings. */
-function startProgram(
+export function startProgram(
   here: string,
   [program, ...args]: readonly [string, ...string[]],
   options: RunOptions & { stdio?: SpawnOptions['stdio'] },

@@ -66,7 +66,8 @@ async function ping(manager: Manager, name: string): Promise<Pinged> {
   } catch (error) {
     const { kind, hint } =
       error instanceof DepotError ? error : { kind: 'failed' as const, hint: undefined };
-    const message = `storage ${name}: ${messageOf(error)}`;
+    const told = messageOf(error);
+    const message = told.startsWith(`storage ${name}: `) ? told : `storage ${name}: ${told}`;
     const unreachable = new DepotError(kind, message, hint === undefined ? {} : { hint });
     return { unreachable, readOnly: null };
   }
