@@ -35,7 +35,7 @@ await build({
   platform: 'node',
   external: [
     ...['better-sqlite3', 'cli-progress', 'cli-table3', 'ini'],
-    ...['@aws-sdk/client-s3', '@aws-sdk/lib-storage', '@google-cloud/storage', 'mongodb'],
+    ...['@aws-sdk/client-s3', '@google-cloud/storage', 'any-ascii', 'mongodb'],
     ...['pg', 'pg-copy-streams', 'mysql2', 'mysql2/promise'],
     // Brought by those who run the suite.
     ...['vitest', 'fast-check'],

@@ -37,6 +37,9 @@ function kind<S extends SettingsSchema>({ open, ...rest }: BackendKind<S>): Back
 }
 
 const text = v.optional(v.string());
+const choice = <const T extends readonly string[]>(...values: T) =>
+  v.optional(v.picklist(values, `it must be ${values.join(' or ')}`));
+const policy = choice('private', 'public-read');
 const required = v.pipe(v.string(), v.nonEmpty('it must not be empty'));
 
 /** Every kind of storage: its Python names, its options, and where its code is. */
@@ -67,16 +70,16 @@ const kinds: Readonly<Record<string, BackendKind>> = {
       secret_access_key: text,
       bucket: text,
       region_name: text,
-      policy: text,
+      policy,
       storage_class: text,
       endpoint_url: text,
       host: text,
       prefix: text,
       encrypt_key: text,
-      addressing_style: text,
-      request_checksum: text,
+      addressing_style: choice('auto', 'path', 'virtual'),
+      request_checksum: choice('when_supported', 'when_required'),
     }),
-    open: notYet,
+    open: async (settings, context) => (await import('./backends/s3.js')).openS3(settings, context),
   }),
   gcs: kind({
     pythonPaths: ['depot.io.gcs.GCSStorage'],
@@ -84,9 +87,7 @@ const kinds: Readonly<Record<string, BackendKind>> = {
       project_id: text,
       credentials: text,
       bucket: required,
-      policy: v.optional(
-        v.picklist(['private', 'public-read'], 'it must be private or public-read'),
-      ),
+      policy,
       storage_class: text,
       prefix: text,
       api_endpoint: text,

@@ -39,6 +39,7 @@ export async function within<T>(promise: Promise<T>, milliseconds: number): Prom
   }
 }
 
-function idleError(): Error {
+/** As an error of the network. */
+export function idleError(): Error {
   return Object.assign(new Error('no sign of the server'), { code: 'ETIMEDOUT' });
 }

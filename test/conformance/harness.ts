@@ -20,6 +20,8 @@ export interface Harness {
   readonly filenameLimit?: number;
   /** Characters of the longest filename to try, where an emulator takes less than the service. */
   readonly longestFilename?: number;
+  /** Whether the content type is kept as an HTTP header: one that is none becomes the default. */
+  readonly contentTypeIsHeader?: boolean;
   /** Whether a filename may hold half of a surrogate pair. */
   readonly keepsLoneSurrogates: boolean;
 }
