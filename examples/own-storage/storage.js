@@ -136,8 +136,8 @@ export async function open(settings, context) {
     },
     async *list() {
       await ping();
-      for await (const { name } of await opendir(directory)) {
-        if (this.acceptsId(name)) yield name;
+      for await (const entry of await opendir(directory)) {
+        if (entry.isFile() && this.acceptsId(entry.name)) yield entry.name;
       }
     },
     async close() {},

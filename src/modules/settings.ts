@@ -41,7 +41,8 @@ async function validate(
   try {
     return await standard.validate(values);
   } catch (error) {
-    const why = masked(messageOf(error), Object.entries(values));
+    const told = error instanceof Error ? error.message : String(error);
+    const why = masked(told, Object.entries(values));
     throw new DepotError('config', `${where}: the schema of storage ${name} failed: ${why}`);
   }
 }
@@ -55,7 +56,7 @@ function refusal(
   const [step] = issue?.path ?? [];
   const option = String(typeof step === 'object' ? step.key : (step ?? ''));
   const values = [...options].map(([key, { value }]) => [key, value] as const);
-  const message = masked(messageOf(issue?.message ?? 'refused by its schema'), values);
+  const message = masked(issue?.message ?? 'its schema refuses it', values);
   const setting = options.get(option);
   if (setting !== undefined) {
     return new DepotError('config', `${describeOrigin(setting.origin)}: ${message}`);
@@ -77,11 +78,11 @@ function checkAllTaken(settings: unknown, options: Options, { name }: Named): vo
   }
 }
 
-/** The text without the values that may not be shown, as they are or quoted. */
+/** The text on one line, without the values that may not be shown, as they are or quoted. */
 function masked(text: string, options: Iterable<readonly [name: string, value: string]>): string {
   const secrets = [...options]
     .filter(([name, value]) => value !== '' && redacted(name, value) !== value)
     .flatMap(([, value]) => [value, JSON.stringify(value).slice(1, -1)])
     .sort((one, other) => other.length - one.length);
-  return secrets.reduce((shown, secret) => shown.replaceAll(secret, () => '***'), text);
+  return messageOf(secrets.reduce((shown, secret) => shown.replaceAll(secret, '***'), text));
 }

@@ -2,7 +2,16 @@ import { appendFileSync, cpSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { depot, done, executable, newDirectory, objects, outcome, startProgram } from './depot.js';
+import {
+  depot,
+  done,
+  executable,
+  newDirectory,
+  newSite,
+  objects,
+  outcome,
+  startProgram,
+} from './depot.js';
 import { example, newOwn, sameModule, settings, write } from './own-storage.js';
 
 const directory = 'directory = blobs';
@@ -179,6 +188,28 @@ describe.concurrent('a storage module', () => {
     });
     expect(rest).toContain('storage files: 1 request sent once more');
   });
+});
+
+test('the blobs of a Kotti site go into an own storage and back', async () => {
+  const here = newSite();
+  const own = settings(example, 'directory = own').replace('name = files', 'name = own');
+  appendFileSync(path.join(here, 'production.ini'), own);
+  const run = (...args: string[]) => depot(here, ['-c', 'production.ini', '--json', ...args]);
+  const counted = async () => objects((await run('references', '--count')).out);
+  const before = await counted();
+  await run('storages', 'create', 'own');
+  const there = await run('migrate', '--from', 'dbfiles', '--to', 'own', '--delete-source');
+  expect(there.code).toBe(1);
+  expect(objects(there.out).at(-1)).toMatchObject({
+    references: { migrated: 35, missing: 2, failed: 0 },
+    blobs: { copied: 45, failed: 0 },
+  });
+  expect(await counted()).not.toEqual(before);
+  const back = await run('migrate', '--from', 'own', '--to', 'dbfiles', '--delete-source');
+  expect({ code: back.code, err: back.err }).toEqual({ code: 0, err: '' });
+  expect(objects(back.out).at(-1)).toMatchObject({ references: { migrated: 35 } });
+  expect(await counted()).toEqual(before);
+  expect((await run('list', 'own')).out).toBe('');
 });
 
 test('the example’s own configuration works', async () => {
