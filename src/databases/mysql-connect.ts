@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { connect as connectSocket, type Socket } from 'node:net';
-import { createConnection, type SslOptions } from 'mysql2';
+import { type ConnectionOptions, createConnection, type SslOptions } from 'mysql2';
+import { DepotError } from '../errors.js';
 import type { Driver } from './mysql-driver.js';
 import { MysqlFailure } from './mysql-errors.js';
+import { awaitGreeting } from './mysql-greeting.js';
 import { openSession, type Session } from './mysql-session.js';
-import { tlsAttempts } from './mysql-tls.js';
+import { sslOptions } from './mysql-tls.js';
 import type { MysqlSettings } from './mysql-url.js';
 import type { Watch } from './postgres-session.js';
 
@@ -32,60 +34,65 @@ export function withSocket(settings: MysqlSettings): MysqlSettings {
 }
 
 /** Connects, and sets the session up. */
-export async function connect(settings: MysqlSettings, options: ConnectOptions): Promise<Session> {
-  // Nobody listens in on a socket of this machine.
-  const attempts = settings.socket === null ? await tlsAttempts(settings.tls) : [null];
-  let failure: unknown;
-  for (const ssl of attempts) {
-    try {
-      return await attempt(settings, ssl, options);
-    } catch (error) {
-      failure = error;
-      if (!lacksTls(error)) throw error;
-    }
-  }
-  throw failure;
-}
-
-function lacksTls(error: unknown): boolean {
-  if (!(error instanceof MysqlFailure)) return false;
-  return error.code === 'HANDSHAKE_NO_SSL_SUPPORT' || error.code === 'HANDSHAKE_SSL_ERROR';
-}
-
-async function attempt(
+export async function connect(
   settings: MysqlSettings,
-  ssl: SslOptions | null,
   { idleTimeout, watch }: ConnectOptions,
 ): Promise<Session> {
-  const { host, port, socket: path, user, password, database, connectTimeout } = settings;
+  const { host, port, socket: path, connectTimeout } = settings;
+  const timeout = Math.min(idleTimeout, 1000 * (connectTimeout ?? Number.POSITIVE_INFINITY));
   const socket = path === null ? connectSocket({ host, port }) : connectSocket(path);
   socket.setNoDelay(true).setKeepAlive(true, 30_000);
+  socket.on('error', () => {});
   try {
+    const { tls } = await awaitGreeting(socket, timeout);
+    const ssl = await encryption(settings, tls);
     const driver = createConnection({
+      ...driverOptions(settings, ssl),
       stream: () => socket,
-      host,
-      port,
-      // Not to connect to, but to tell that it is safe to send a password.
-      ...(path === null ? {} : { socketPath: path }),
-      ...(ssl === null ? {} : { ssl }),
-      user,
-      password,
-      database,
-      connectTimeout: Math.min(idleTimeout, 1000 * (connectTimeout ?? Number.POSITIVE_INFINITY)),
-      flags,
-      rowsAsArray: true,
-      supportBigNumbers: true,
-      bigNumberStrings: true,
-      dateStrings: true,
-      jsonStrings: true,
-      maxPreparedStatements: 64,
+      connectTimeout: timeout,
     }) as unknown as Driver;
+    socket.resume();
     await connected(driver, socket);
     return await openSession(driver, socket, watch);
   } catch (error) {
     socket.destroy();
-    throw error instanceof MysqlFailure ? error : new MysqlFailure(error);
+    throw error instanceof DepotError || error instanceof MysqlFailure
+      ? error
+      : new MysqlFailure(error);
   }
+}
+
+async function encryption(
+  { tls, socket }: MysqlSettings,
+  isOffered: boolean,
+): Promise<SslOptions | null> {
+  // Nobody listens in on a socket of this machine.
+  if (tls.mode === 'DISABLED' || socket !== null) return null;
+  if (tls.mode === 'PREFERRED' && !isOffered) return null;
+  return sslOptions(tls);
+}
+
+function driverOptions(
+  { host, port, socket, user, password, database }: MysqlSettings,
+  ssl: SslOptions | null,
+): ConnectionOptions {
+  return {
+    host,
+    port,
+    // Not to connect to, but to tell that it is safe to send a password.
+    ...(socket === null ? {} : { socketPath: socket }),
+    ...(ssl === null ? {} : { ssl }),
+    user,
+    password,
+    database,
+    flags,
+    rowsAsArray: true,
+    supportBigNumbers: true,
+    bigNumberStrings: true,
+    dateStrings: true,
+    jsonStrings: true,
+    maxPreparedStatements: 64,
+  };
 }
 
 function connected(driver: Driver, socket: Socket): Promise<void> {

@@ -118,6 +118,11 @@ const reasons: Readonly<Record<string | number, Reason>> = {
   2006: ended,
   PROTOCOL_CONNECTION_LOST: ended,
   HANDSHAKE_NO_SSL_SUPPORT: noTls,
+  NO_MYSQL_SERVER: {
+    kind: 'unreachable',
+    why: 'what listens there is no MariaDB or MySQL server',
+    hint: 'Check the port.',
+  },
   ENOENT: {
     kind: 'unreachable',
     why: 'there is no socket of a server',

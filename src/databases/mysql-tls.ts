@@ -5,15 +5,8 @@ import { DepotError } from '../errors.js';
 import { fileError } from '../files.js';
 import type { TlsSettings } from './mysql-url.js';
 
-/** The ways in which a server is tried one after the other; null is without TLS. */
-export async function tlsAttempts(settings: TlsSettings): Promise<(SslOptions | null)[]> {
-  const { mode } = settings;
-  if (mode === 'DISABLED') return [null];
-  const encrypted = await sslOptions(settings);
-  return mode === 'PREFERRED' ? [encrypted, null] : [encrypted];
-}
-
-async function sslOptions(settings: TlsSettings): Promise<SslOptions> {
+/** What the driver is to do about TLS, where the settings want it. */
+export async function sslOptions(settings: TlsSettings): Promise<SslOptions> {
   const { mode, certificate, key, ciphers } = settings;
   const authorities = await authoritiesOf(settings);
   return {
