@@ -105,7 +105,8 @@ function endpointOf(
   const text = endpoint ?? (host === undefined ? undefined : `https://${host}`);
   if (text === undefined) return null;
   const url = URL.parse(text);
-  if (url !== null && /^https?:$/.test(url.protocol) && url.username === '') {
+  const onlyHost = host === undefined || /^[^\s/@]+$/.test(host);
+  if (url !== null && onlyHost && /^https?:$/.test(url.protocol) && url.username === '') {
     return text.replace(/\/+$/, '');
   }
   const option = endpoint === undefined ? 'host' : 'endpoint_url';
