@@ -61,6 +61,10 @@ interface Progress {
   handedOver: boolean;
 }
 
+function mayRepeat({ onlyOnce = false }: GcsRequest, { handedOver }: Progress): boolean {
+  return !(onlyOnce && handedOver);
+}
+
 /** What one try came to: a result, or an error that the next one may not meet. */
 type Try<T> = { readonly result: T } | { readonly passing: DepotError };
 
@@ -96,11 +100,11 @@ export function openClient(access: Access, bucket: string, network: NetworkOptio
       if (status < 300 || request.accept?.includes(status) === true) return { result: stream };
       const refusal = readRefusal(status, await textOf(stream));
       const error = refusalError(refusal, what, access.anonymous);
-      if (isTransient(refusal)) return { passing: error };
+      if (isTransient(refusal) && mayRepeat(request, progress)) return { passing: error };
       throw error;
     } catch (error) {
-      if (request.onlyOnce === true && progress.handedOver) throw transportError(error, what);
-      return passing(error, what);
+      if (mayRepeat(request, progress)) return passing(error, what);
+      throw transportError(error, what);
     }
   };
 

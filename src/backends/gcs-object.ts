@@ -1,4 +1,5 @@
 import type { BlobInfo, BlobMetadata } from '../backend.js';
+import { DepotError } from '../errors.js';
 import { formatUtc, parseUtc } from '../time.js';
 import type { GcsClient } from './gcs-client.js';
 import { contentDisposition, quoteFilename, unquoteFilename } from './object-metadata.js';
@@ -47,22 +48,30 @@ export function infoOf(id: string, { metadata = {}, size, generation }: GcsObjec
   };
 }
 
+/** Bytes of keys and values that the service takes of a blob's metadata. */
+const metadataLength = 8 * 1024;
+
 export function newObject(
   name: string,
   { filename, contentType, lastModified }: BlobMetadata,
   storageClass: string | undefined,
 ): NewObject {
+  const metadata = {
+    'x-depot-content-type': contentType,
+    'x-depot-filename': quoteFilename(filename),
+    ...(lastModified === null ? {} : { 'x-depot-modified': formatUtc(lastModified) }),
+  };
+  if (Buffer.byteLength(Object.entries(metadata).flat().join('')) > metadataLength) {
+    const why = 'its filename and type are too long for the metadata of Google Cloud Storage';
+    throw new DepotError('failed', `cannot store ${name}: ${why}`);
+  }
   return {
     name,
     // It becomes a header of the blob's public URL.
     contentType: /^[\x20-\x7e]+$/.test(contentType) ? contentType : 'application/octet-stream',
     contentDisposition: contentDisposition(filename),
     ...(storageClass === undefined ? {} : { storageClass }),
-    metadata: {
-      'x-depot-content-type': contentType,
-      'x-depot-filename': quoteFilename(filename),
-      ...(lastModified === null ? {} : { 'x-depot-modified': formatUtc(lastModified) }),
-    },
+    metadata,
   };
 }
 

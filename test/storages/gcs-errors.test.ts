@@ -183,6 +183,21 @@ describe('a service that falls silent', () => {
   });
 });
 
+test('a filename that the service would not take is refused before anything is sent', async () => {
+  let requests = 0;
+  const url = await serviceAt((_request, response) => {
+    requests += 1;
+    answer(response, 200);
+  });
+  const named = { ...metadata, filename: 'ä'.repeat(1400) };
+  const create = (await opened(url)).create(id, { chunks: chunksOf('x'), length: 1 }, named);
+  expect(await errorOf(create)).toMatchObject({
+    kind: 'failed',
+    message: expect.stringContaining('too long'),
+  });
+  expect(requests).toBe(0);
+});
+
 describe('an upload that is given up', () => {
   test('cancels its session', async () => {
     const seen: string[] = [];
