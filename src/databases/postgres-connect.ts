@@ -13,7 +13,7 @@ import {
   type SessionAttributes,
 } from './postgres-url.js';
 
-interface ConnectOptions {
+export interface ConnectOptions {
   /** Where certificates may be. */
   readonly home: string;
   /** Milliseconds. */

@@ -189,3 +189,8 @@ export function isAway(error: unknown): boolean {
 export function isConflict(error: unknown): boolean {
   return error instanceof PostgresFailure && ['40001', '40P01'].includes(error.code ?? '');
 }
+
+/** The server takes no more connections. */
+export function isFull(error: unknown): boolean {
+  return error instanceof PostgresFailure && error.code === '53300';
+}

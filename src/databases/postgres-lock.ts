@@ -43,7 +43,7 @@ export function migrationLock(connection: PostgresConnection): MigrationLock {
       };
     },
     async check() {
-      if (holder === null || holder.session.isOpen()) return;
+      if (holder === null || (await isAlive(holder.session))) return;
       const session = await tryLock();
       if (session === null) {
         throw new DepotError(
@@ -55,4 +55,12 @@ export function migrationLock(connection: PostgresConnection): MigrationLock {
       holder.session = session;
     },
   };
+}
+
+/** Asked, since a connection that has ended may not have said so yet. */
+function isAlive(session: Session): Promise<boolean> {
+  return session.query('SELECT').then(
+    () => true,
+    () => false,
+  );
 }
