@@ -9,28 +9,7 @@ const originals = new WeakMap<Backend, Backend>();
  * this one, anything else that is thrown names the storage. What a source throws stays as it is.
  */
 export function guarded(backend: Backend, name: string): Backend {
-  const mine = (error: unknown): DepotError => ownError(error, `storage ${name}`);
-  const now = <T>(action: () => T): T => {
-    try {
-      return action();
-    } catch (error) {
-      throw mine(error);
-    }
-  };
-  const call = async <T>(action: () => T | Promise<T>): Promise<T> => {
-    try {
-      return await action();
-    } catch (error) {
-      throw mine(error);
-    }
-  };
-  async function* each<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
-    try {
-      yield* items;
-    } catch (error) {
-      throw mine(error);
-    }
-  }
+  const { mine, now, call, each } = callsOf(`storage ${name}`);
   const { readOnly, deniesVisitors } = backend;
   const guard: Backend = {
     holdsWholeBlobs: backend.holdsWholeBlobs,
@@ -55,21 +34,57 @@ export function guarded(backend: Backend, name: string): Backend {
       withSource(source, (own) => call(() => backend.create(id, own, metadata))),
     replace: (id, source, metadata) =>
       withSource(source, (own) => call(() => backend.replace(id, own, metadata))),
+    ...(backend.copyFrom === undefined ? {} : { copyFrom: copying(backend, call) }),
     delete: (id) => call(() => backend.delete(id)),
     list: () => each(now(() => backend.list())),
     close: () => call(() => backend.close()),
-    ...(backend.copyFrom === undefined
-      ? {}
-      : {
-          copyFrom: (source: Backend, sourceId: string, id: string) =>
-            call(async () => {
-              const original = originals.get(source) ?? source;
-              return (await backend.copyFrom?.(original, sourceId, id)) ?? null;
-            }),
-        }),
   };
   originals.set(guard, backend);
   return guard;
+}
+
+type Call = <T>(action: () => T | Promise<T>) => Promise<T>;
+
+/** Ways to call a module's methods: what they throw is said of `what`. */
+function callsOf(what: string): {
+  mine(error: unknown): DepotError;
+  now<T>(action: () => T): T;
+  call: Call;
+  each<T>(items: AsyncIterable<T>): AsyncGenerator<T>;
+} {
+  const mine = (error: unknown): DepotError => ownError(error, what);
+  return {
+    mine,
+    now(action) {
+      try {
+        return action();
+      } catch (error) {
+        throw mine(error);
+      }
+    },
+    async call(action) {
+      try {
+        return await action();
+      } catch (error) {
+        throw mine(error);
+      }
+    },
+    async *each(items) {
+      try {
+        yield* items;
+      } catch (error) {
+        throw mine(error);
+      }
+    },
+  };
+}
+
+function copying(backend: Backend, call: Call): NonNullable<Backend['copyFrom']> {
+  return (source, sourceId, id) =>
+    call(async () => {
+      const original = originals.get(source) ?? source;
+      return (await backend.copyFrom?.(original, sourceId, id)) ?? null;
+    });
 }
 
 /** Lets an action read the source; an error of the source is the action's, whatever it made of it. */
