@@ -8,7 +8,7 @@ import { awaitGreeting } from './mysql-greeting.js';
 import { openSession, type Session } from './mysql-session.js';
 import { sslOptions } from './mysql-tls.js';
 import type { MysqlSettings } from './mysql-url.js';
-import type { Watch } from './postgres-session.js';
+import type { Watch } from './watch.js';
 
 /** Where servers of the usual packages have their socket. */
 const usualSockets = [
@@ -21,7 +21,7 @@ const usualSockets = [
 /** What we negotiate otherwise than the driver: no files of ours are read, words mean what they say. */
 const flags = ['-LOCAL_FILES', '-IGNORE_SPACE', '-CLIENT_QUERY_ATTRIBUTES'];
 
-interface ConnectOptions {
+export interface ConnectOptions {
   /** Milliseconds. */
   readonly idleTimeout: number;
   readonly watch: Watch;

@@ -1,23 +1,20 @@
 import { homedir, userInfo } from 'node:os';
 import type { SqlalchemyUrl } from '../config/sqlalchemy-url.js';
 import type { NetworkOptions } from '../network.js';
-import { connect, withSocket } from './mysql-connect.js';
+import { type ConnectOptions, connect, withSocket } from './mysql-connect.js';
 import { explain, isAway, isConflict, isFull, isLost } from './mysql-errors.js';
 import { readOptionFile } from './mysql-option-file.js';
 import type { Session } from './mysql-session.js';
 import { describeDatabase, type MysqlSettings, mysqlSettings, queryOptions } from './mysql-url.js';
 import { openSessions, type Pool } from './pool.js';
-import { silenceWatch } from './postgres-watch.js';
+import { repeated } from './repeat.js';
+import { silenceWatch } from './watch.js';
 
 /**
  * Sessions for statements, for writing and for reading blobs. Each kind has its own, since a blob
  * on its way from here to here holds one of each.
  */
 const sessionLimits = { statements: 4, writes: 8, reads: 8 };
-
-/** How often something is tried, and the first pause before it is tried again, in milliseconds. */
-const attempts = 8;
-const firstPause = 50;
 
 /** How statements are run on a MariaDB or MySQL server. */
 export interface MysqlConnection {
@@ -53,22 +50,10 @@ export function openConnection(
   const settings = settingsOf(url);
   const name = describeDatabase(settings);
   let everConnected = false;
-  const isWorking = async (id: number): Promise<boolean> => {
-    const watch = silenceWatch(idleTimeout, async () => false);
-    const session = await connect(settings, { idleTimeout, watch });
-    try {
-      // Whoever waits for us to read or write has given us a sign that was lost on its way.
-      const { rows } = await session.query(
-        `SELECT ID FROM information_schema.PROCESSLIST WHERE ID = ? AND COMMAND <> 'Sleep'
-         AND COALESCE(STATE, '') NOT IN ('Writing to net', 'Reading from net')`,
-        [String(id)],
-      );
-      return rows.length > 0;
-    } finally {
-      await session.end();
-    }
-  };
-  const watch = silenceWatch(idleTimeout, isWorking);
+  // Asked about another connection, a server must answer at once.
+  const asking = { idleTimeout, watch: silenceWatch(idleTimeout, async () => false) };
+  // That it takes no more connections is a sign of it too.
+  const watch = silenceWatch(idleTimeout, (id) => isWorking(id, settings, asking).catch(isFull));
   const open = async (): Promise<Session> => {
     const session = await connect(settings, { idleTimeout, watch });
     everConnected = true;
@@ -79,24 +64,18 @@ export function openConnection(
   const writes = sessions.pool(sessionLimits.writes);
   const failed = (what: string, error: unknown): unknown => explain(error, name, what);
 
-  /** Lost connections and servers that start are waited for, a server that never was is not. */
   const repeating = async <T>(
     what: string,
     action: () => Promise<T>,
     mayRepeat: (error: unknown) => boolean,
   ): Promise<T> => {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await action();
-      } catch (error) {
-        const passing = isLost(error) || isConflict(error) || (everConnected && isAway(error));
-        if (!passing || attempt === attempts || !mayRepeat(error)) throw failed(what, error);
-        retried();
-        // Two that are in each other's way must not meet again at once.
-        const pause = firstPause * 2 ** (attempt - 1) * (0.5 + Math.random());
-        await new Promise((resolve) => setTimeout(resolve, pause));
-      }
-    }
+    // A server that was there is waited for while it restarts, one that never was is not.
+    const passes = (error: unknown): boolean =>
+      isLost(error) || isConflict(error) || (everConnected && isAway(error));
+    const options = { retried, mayRepeat: (error: unknown) => passes(error) && mayRepeat(error) };
+    return repeated(action, options).catch((error: unknown) => {
+      throw failed(what, error);
+    });
   };
   const explained: MysqlConnection['explained'] = (what, action) =>
     repeating(what, action, () => true);
@@ -126,6 +105,26 @@ function settingsOf(url: SqlalchemyUrl): MysqlSettings {
   const { options: query, file } = queryOptions(url);
   const read = file === null ? {} : readOptionFile(file, homedir());
   return withSocket(mysqlSettings(url, { query, file: read, userName: userInfo().username }));
+}
+
+/** Whether the server is at work for the connection of that number, as another one sees it. */
+async function isWorking(
+  id: number,
+  settings: MysqlSettings,
+  options: ConnectOptions,
+): Promise<boolean> {
+  const session = await connect(settings, options);
+  try {
+    // Whoever waits for us to read or write has given us a sign that was lost on its way.
+    const { rows } = await session.query(
+      `SELECT ID FROM information_schema.PROCESSLIST WHERE ID = ? AND COMMAND <> 'Sleep'
+       AND COALESCE(STATE, '') NOT IN ('Writing to net', 'Reading from net')`,
+      [String(id)],
+    );
+    return rows.length > 0;
+  } finally {
+    await session.end();
+  }
 }
 
 async function using<T>(pool: Pool<Session>, work: (session: Session) => Promise<T>): Promise<T> {

@@ -1,58 +1,22 @@
-import { DepotError } from '../errors.js';
-import type { Lock } from '../lock.js';
+import { type MigrationLock, migrationLock } from './migration-lock.js';
+import { lockName } from './mysql-blob-write.js';
 import type { MysqlConnection } from './mysql-connection.js';
-import type { Session } from './mysql-session.js';
+import { identityOf } from './mysql-place.js';
 
-export interface MigrationLock {
-  /** Takes the lock, or returns null where another process or caller holds it. */
-  take(): Promise<Lock | null>;
-  /** Fails where a lock that was taken went with its connection, and somebody else has it now. */
-  check(): Promise<void>;
-}
-
-/**
- * A lock on the database, held by a connection of its own and gone with it. `lockName` is what the
- * server knows it by, which has one space of names for all its databases.
- */
-export function migrationLock(
-  connection: MysqlConnection,
-  lockName: (session: Session) => Promise<string>,
-): MigrationLock {
-  let holder: { session: Session } | null = null;
-
-  const tryLock = (): Promise<Session | null> =>
-    connection.explained('lock migrations', async () => {
-      const session = await connection.open();
-      const { rows } = await session.query('SELECT GET_LOCK(?, 0)', [await lockName(session)]);
-      if (Number(rows[0]?.[0]) === 1) return session;
-      await session.end();
-      return null;
-    });
-  return {
-    async take() {
-      if (holder !== null) return null;
-      const session = await tryLock();
-      if (session === null) return null;
-      const own = { session };
-      holder = own;
-      return {
-        release() {
-          if (holder === own) holder = null;
-          void own.session.end();
-        },
-      };
-    },
-    async check() {
-      if (holder === null || holder.session.isOpen()) return;
-      const session = await tryLock();
-      if (session === null) {
-        throw new DepotError(
-          'refused',
-          `the connection that locked ${connection.name} was lost, and another migration has begun`,
-          { hint: 'Run it again when that one has ended.' },
-        );
+/** Held under a name made of the database's identity, since the server's locks are all databases'. */
+export function mysqlLock({ name, open, explained }: MysqlConnection): MigrationLock {
+  return migrationLock(name, () =>
+    explained('lock migrations', async () => {
+      const session = await open();
+      const lock = lockName(`migrations ${await identityOf(session)}`);
+      const { rows } = await session.query('SELECT GET_LOCK(?, 0)', [lock]);
+      if (Number(rows[0]?.[0]) !== 1) {
+        await session.end();
+        return null;
       }
-      holder.session = session;
-    },
-  };
+      // Asked, since a connection that has ended may not have said so yet.
+      const isAlive = () => session.run('DO 1').then(Boolean, () => false);
+      return { isAlive, end: session.end };
+    }),
+  );
 }

@@ -4,7 +4,7 @@ import type { Driver, DriverResult, DriverStatement, Row } from './mysql-driver.
 import { lockSeconds, MysqlFailure } from './mysql-errors.js';
 import { setUp, type Variables } from './mysql-variables.js';
 import { queryRow, type StreamedRow, sendParameterBytes, type Wait } from './mysql-wire.js';
-import type { Watch } from './postgres-session.js';
+import type { Watch } from './watch.js';
 
 /** Bytes of a parameter sent at a time. */
 const pieceSize = 256 * 1024;

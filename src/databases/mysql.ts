@@ -1,11 +1,10 @@
 import type { SqlalchemyUrl } from '../config/sqlalchemy-url.js';
 import type { NetworkOptions } from '../network.js';
 import type { Database } from './database.js';
-import { lockName } from './mysql-blob-write.js';
 import { openBlobTable } from './mysql-blobs.js';
 import { changeTexts, checkTransactional } from './mysql-changes.js';
 import { openConnection } from './mysql-connection.js';
-import { migrationLock } from './mysql-lock.js';
+import { mysqlLock } from './mysql-lock.js';
 import { identityOf } from './mysql-place.js';
 import { readTables } from './mysql-tables.js';
 import { openTexts, readText } from './mysql-texts.js';
@@ -18,9 +17,7 @@ interface MysqlOptions extends NetworkOptions {
 export function openMysql(url: SqlalchemyUrl, options: MysqlOptions): Database {
   const connection = openConnection(url, options);
   const { name, read, write } = connection;
-  const lock = migrationLock(connection, async (session) =>
-    lockName(`migrations ${await identityOf(session)}`),
-  );
+  const lock = mysqlLock(connection);
   const texts = openTexts(connection);
   const told = new Set<string>();
   const notice = (text: string): void => {

@@ -3,7 +3,7 @@ import { Client } from 'pg';
 import { DepotError } from '../errors.js';
 import { isAway, PostgresFailure } from './postgres-errors.js';
 import { passwordFor } from './postgres-password.js';
-import { openSession, type Session, type Watch } from './postgres-session.js';
+import { openSession, type Session } from './postgres-session.js';
 import { type TlsAttempt, tlsAttempts } from './postgres-tls.js';
 import {
   describeDatabase,
@@ -12,6 +12,7 @@ import {
   type PostgresSettings,
   type SessionAttributes,
 } from './postgres-url.js';
+import type { Watch } from './watch.js';
 
 export interface ConnectOptions {
   /** Where certificates may be. */

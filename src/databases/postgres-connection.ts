@@ -3,11 +3,11 @@ import type { SqlalchemyUrl } from '../config/sqlalchemy-url.js';
 import type { NetworkOptions } from '../network.js';
 import { openSessions, type Pool } from './pool.js';
 import { type ConnectOptions, connect } from './postgres-connect.js';
-import { explain, isFull, isLost } from './postgres-errors.js';
-import { repeated } from './postgres-repeat.js';
+import { explain, isAway, isConflict, isFull, isLost } from './postgres-errors.js';
 import type { Session } from './postgres-session.js';
 import { describeDatabase, type PostgresSettings, postgresSettings } from './postgres-url.js';
-import { silenceWatch } from './postgres-watch.js';
+import { repeated } from './repeat.js';
+import { silenceWatch } from './watch.js';
 
 /**
  * Sessions for statements, for writing and for reading large blobs. Each kind has its own, since a
@@ -69,7 +69,10 @@ export function openConnection(
     action: () => Promise<T>,
     mayRepeat: (error: unknown) => boolean,
   ): Promise<T> => {
-    const options = { retried, mayRepeat, wasThere: () => everConnected };
+    // A server that was there is waited for while it restarts, one that never was is not.
+    const passes = (error: unknown): boolean =>
+      isLost(error) || isConflict(error) || (everConnected && isAway(error));
+    const options = { retried, mayRepeat: (error: unknown) => passes(error) && mayRepeat(error) };
     return repeated(action, options).catch((error: unknown) => {
       throw failed(what, error);
     });

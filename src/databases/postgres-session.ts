@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Client } from 'pg';
 import { from, to } from 'pg-copy-streams';
 import { lockSeconds, PostgresFailure } from './postgres-errors.js';
+import type { Watch } from './watch.js';
 
 /** Values as the server writes them in text. */
 export type Row = readonly (string | null)[];
@@ -30,9 +31,6 @@ export interface Session {
   onEnd(action: () => void): void;
   end(): Promise<void>;
 }
-
-/** Waits for something of a server's process, but not without a sign of the server for long. */
-export type Watch = <T>(socket: Socket, pid: number, waiting: Promise<T>) => Promise<T>;
 
 /** What the driver has and its types do not tell. */
 interface Driver {

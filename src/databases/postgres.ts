@@ -5,7 +5,7 @@ import type { Database } from './database.js';
 import { openBlobTable } from './postgres-blobs.js';
 import { changeTexts, storedTexts } from './postgres-changes.js';
 import { openConnection, type PostgresConnection } from './postgres-connection.js';
-import { migrationLock } from './postgres-lock.js';
+import { postgresLock } from './postgres-lock.js';
 import { readTables } from './postgres-tables.js';
 import { openTexts, readText } from './postgres-texts.js';
 
@@ -17,7 +17,7 @@ interface PostgresOptions extends NetworkOptions {
 export function openPostgres(url: SqlalchemyUrl, options: PostgresOptions): Database {
   const connection = openConnection(url, options);
   const { name, read, transaction } = connection;
-  const lock = migrationLock(connection);
+  const lock = postgresLock(connection);
   const texts = openTexts(connection);
   const unreadable = once((tables: readonly string[]) => {
     if (tables.length === 0) return;

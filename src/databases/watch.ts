@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
-import type { Watch } from './postgres-session.js';
+
+/** Waits for something of a connection, but not without a sign of the server for long. */
+export type Watch = <T>(socket: Socket, connection: number, waiting: Promise<T>) => Promise<T>;
 
 /** How often traffic is looked at within the time that may pass without any. */
 const looks = 4;
@@ -10,9 +12,9 @@ const looks = 4;
  */
 export function silenceWatch(
   idleTimeout: number,
-  isWorking: (pid: number) => Promise<boolean>,
+  isWorking: (connection: number) => Promise<boolean>,
 ): Watch {
-  return async (socket, pid, waiting) => {
+  return async (socket, connection, waiting) => {
     let [traffic, silent] = [trafficOf(socket), 0];
     let asking = false;
     const look = async (): Promise<void> => {
@@ -21,7 +23,7 @@ export function silenceWatch(
       traffic = now;
       if (silent < looks || asking) return;
       asking = true;
-      if (pid !== 0 && (await isWorking(pid).catch(() => false))) silent = 0;
+      if (connection !== 0 && (await isWorking(connection).catch(() => false))) silent = 0;
       else if (trafficOf(socket) === traffic) socket.destroy(timeout());
       asking = false;
     };
