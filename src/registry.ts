@@ -2,7 +2,6 @@ import * as v from 'valibot';
 import type { Backend } from './backend.js';
 import type { Setting } from './config/settings.js';
 import type { Database } from './databases/database.js';
-import { DepotError } from './errors.js';
 import type { NetworkStorage } from './network.js';
 import { checkSettings, resolvePath, type SettingsSchema } from './settings.js';
 import { zoneClock } from './time.js';
@@ -100,17 +99,14 @@ const kinds: Readonly<Record<string, BackendKind>> = {
   }),
   gridfs: kind({
     pythonPaths: ['depot.io.gridfs.GridFSStorage'],
-    schema: v.strictObject({ mongouri: required, collection: text }),
-    open: notYet,
+    schema: v.strictObject({
+      mongouri: required,
+      collection: v.optional(v.pipe(v.string(), v.nonEmpty('it must not be empty'))),
+    }),
+    open: async (settings, context) =>
+      (await import('./backends/gridfs.js')).openGridfs(settings, context),
   }),
 };
-
-async function notYet(_settings: unknown, { name }: BackendContext): Promise<Backend> {
-  throw new DepotError(
-    'config',
-    `storage ${name}: this version of depot cannot open its backend yet`,
-  );
-}
 
 /** The short name of a backend, given by it or by its Python path; null for an unknown one. */
 export function kindOf(backend: string): string | null {

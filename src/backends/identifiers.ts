@@ -19,3 +19,13 @@ export function derivedUuid(id: string): string {
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
+
+/**
+ * The ObjectId for a blob whose identifier in another storage is none, such as a UUID: twelve bytes
+ * of the SHA-256 of the namespace and the identifier, in hexadecimal. The same identifier always
+ * gives the same ObjectId.
+ */
+export function derivedObjectId(id: string): string {
+  const { createHash } = process.getBuiltinModule('node:crypto');
+  return createHash('sha256').update(namespace).update(id).digest('hex').slice(0, 24);
+}

@@ -22,6 +22,8 @@ export interface Harness {
   readonly longestFilename?: number;
   /** Whether the content type is kept as an HTTP header: one that is none becomes the default. */
   readonly contentTypeIsHeader?: boolean;
+  /** How many blobs a listing is tried with, where an emulator looks at all of them for each one. */
+  readonly manyBlobs?: number;
   /** Whether a filename may hold half of a surrogate pair. */
   readonly keepsLoneSurrogates: boolean;
 }
