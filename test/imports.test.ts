@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -92,6 +92,10 @@ test('no files import each other in a ring', () => {
 
 /** Packages that a command loads, asked of the process itself. */
 function packagesLoadedBy(directory: string, ...args: string[]): string[] {
+  return packagesLoaded(directory, args, 0);
+}
+
+function packagesLoaded(directory: string, args: readonly string[], exit: number): string[] {
   const hook = `
     import { registerHooks } from 'node:module';
     const loaded = new Set();
@@ -107,7 +111,7 @@ function packagesLoadedBy(directory: string, ...args: string[]): string[] {
     ],
     { cwd: directory, encoding: 'utf8' },
   );
-  expect(status).toBe(0);
+  expect({ status, stderr }).toMatchObject({ status: exit });
   const names = stderr.matchAll(/\/node_modules\/([^/\n]+)/g);
   return [...new Set([...names].map(([, name]) => name as string))];
 }
@@ -122,3 +126,39 @@ test('a command loads no driver or library that it does not use', () => {
   expect(packagesLoadedBy(directory, 'list', '-l')).toEqual([]);
   expect(packagesLoadedBy(directory, 'storages')).toEqual(expect.arrayContaining(['cli-table3']));
 });
+
+/** Storages on a port where nothing listens, and what opening each may load. */
+const unreachable = [
+  {
+    kind: 's3',
+    sdk: '@aws-sdk',
+    lines: ['endpoint_url = http://127.0.0.1:9', 'bucket = b', 'access_key_id = k'].concat([
+      'secret_access_key = s',
+    ]),
+  },
+  { kind: 'gcs', sdk: '@google-cloud', lines: ['api_endpoint = http://127.0.0.1:9', 'bucket = b'] },
+  { kind: 'gridfs', sdk: 'mongodb', lines: ['mongouri = mongodb://127.0.0.1:9/site'] },
+  { kind: 'sql', sdk: 'pg', lines: [], url: 'postgresql://u@127.0.0.1:9/site' },
+  { kind: 'sql', sdk: 'mysql2', lines: [], url: 'mysql://u@127.0.0.1:9/site' },
+];
+
+test.each(unreachable)(
+  '$kind loads $sdk, and no other SDK or driver',
+  ({ kind, sdk, lines, url }) => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'depot-imports-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const settings = ['name = files', `backend = ${kind}`, ...lines];
+    const text = [
+      '[app:main]',
+      ...(url === undefined ? [] : [`sqlalchemy.url = ${url}`]),
+      ...settings.map((line) => `depot.0.${line}`),
+      '',
+    ].join('\n');
+    writeFileSync(path.join(directory, 'depot.ini'), text);
+    const sdks = ['better-sqlite3', ...unreachable.map((one) => one.sdk)];
+    const known = (packages: readonly string[]): string[] =>
+      packages.filter((one) => sdks.includes(one));
+    expect(known(packagesLoaded(directory, ['storages'], 0))).toEqual([]);
+    expect(known(packagesLoaded(directory, ['list', 'files'], 5))).toEqual([sdk]);
+  },
+);
