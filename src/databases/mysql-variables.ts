@@ -29,7 +29,7 @@ const settings: Readonly<Record<string, string>> = {
   idle_transaction_timeout: '0',
   idle_write_transaction_timeout: '0',
   idle_readonly_transaction_timeout: '0',
-  wait_timeout: '604800',
+  wait_timeout: '28800',
   net_read_timeout: '86400',
   net_write_timeout: '86400',
   transaction_isolation: 'READ-COMMITTED',

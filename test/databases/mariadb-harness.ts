@@ -40,17 +40,14 @@ export async function connectClient(url: string): Promise<Connection> {
   return client;
 }
 
-/** The character set of new databases, of which Kotti's has another collation. */
-const charset = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
-
-/** Makes an empty database; `options` stand behind CREATE DATABASE. */
+/** Makes an empty database of that collation, by default the one that Kotti asks for. */
 export async function createDatabase(
   server: string,
-  options = charset,
+  collation = 'utf8mb4_bin',
 ): Promise<{ url: string; remove(): Promise<void> }> {
   const name = `depot_${randomUUID().replaceAll('-', '')}`;
   const admin = await connectClient(server);
-  await admin.query(`CREATE DATABASE ${name} ${options}`);
+  await admin.query(`CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE ${collation}`);
   return {
     url: otherDatabase(server, name),
     async remove() {
@@ -64,9 +61,9 @@ export async function createDatabase(
 export async function openMariadbDatabase(
   server: string,
   statements: string,
-  options = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci',
+  surroundings: Surroundings = {},
 ): Promise<OpenedDatabase & { url: string }> {
-  const { url, remove } = await createDatabase(server, options);
+  const { url, remove } = await createDatabase(server, 'utf8mb4_general_ci');
   onTestFinished(remove);
   const client = await connectClient(url);
   onTestFinished(() => client.end());
@@ -75,7 +72,7 @@ export async function openMariadbDatabase(
   };
   await execute(statements);
   const reopen = async (): Promise<Database> => {
-    const database = openUrl(url);
+    const database = openUrl(url, surroundings);
     onTestFinished(() => database.close());
     return database;
   };

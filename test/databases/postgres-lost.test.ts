@@ -1,181 +1,29 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
-import type { BlobSource } from '../../src/backend.js';
-import { collected, pattern } from '../conformance/harness.js';
+import { onTestFinished } from 'vitest';
 import { describeWithServer } from '../servers/servers.js';
-import { allRows, tableOf, texts } from './conformance/harness.js';
-import { connectClient, openPostgresDatabase, openUrl } from './postgres-harness.js';
-
-const writer = fileURLToPath(new URL('postgres-writer.ts', import.meta.url));
-const loader = fileURLToPath(new URL('../typescript-loader.js', import.meta.url));
-
-const columns = { filename: 'a.txt', contentType: 'text/plain', lastModified: null };
-const cut = { kind: 'unreachable', message: expect.stringMatching(/the connection was/) };
-/** Longer than what is buffered between a server and us. */
-const much = pattern(40_000_000);
-
-/** The bytes in parts; `midway` is called when half of them have gone. */
-async function* parts(bytes: Uint8Array, midway = async () => {}): AsyncGenerator<Uint8Array> {
-  for (let start = 0; start < bytes.byteLength; start += 500_000) {
-    if (start === bytes.byteLength / 2) await midway();
-    yield bytes.subarray(start, start + 500_000);
-  }
-}
-
-const sourceOf = (bytes: Uint8Array, midway?: () => Promise<void>): BlobSource => ({
-  chunks: parts(bytes, midway),
-  length: bytes.byteLength,
-});
+import { lostConnections } from './conformance/lost.js';
+import { openPostgresDatabase, openUrl } from './postgres-harness.js';
 
 describeWithServer('postgres', 'a connection to PostgreSQL that is ended', (server) => {
-  /** A database with the table, how often requests were sent again, and what ends connections. */
-  async function open(statements = '') {
-    const opened = await openPostgresDatabase(server, statements);
-    const count = { retries: 0 };
-    const database = openUrl(opened.url, {
-      retried: () => {
-        count.retries += 1;
-      },
-    });
-    onTestFinished(() => database.close());
-    await database.blobs.provision();
-    const endAll = (): Promise<void> =>
-      opened.execute(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                      WHERE datname = current_database() AND pid <> pg_backend_pid()`);
-    return { ...opened, database, endAll, count };
-  }
-
-  async function contentOf(database: Awaited<ReturnType<typeof open>>['database'], fileId: string) {
-    const [row] = await database.blobs.find(fileId);
-    const found = await database.blobs.read(row?.id ?? -1);
-    return found?.chunks ? collected(found.chunks) : null;
-  }
-
-  test('while nothing was asked is replaced, unseen', async () => {
-    const { database, endAll } = await open();
-    for (let round = 0; round < 3; round += 1) {
-      await endAll();
-      const id = `${round}`;
-      expect(await database.blobs.insert(id, columns, sourceOf(Buffer.from('abc')))).toBe(3);
-      await endAll();
-      expect(await database.blobs.find(id)).toHaveLength(1);
-    }
-  });
-
-  test('while a blob is read ends in an error, and the next read works', async () => {
-    const { database, endAll } = await open();
-    await database.blobs.insert('x', columns, sourceOf(much));
-    const [row] = await database.blobs.find('x');
-    const { chunks, close } = (await database.blobs.read(row?.id ?? 0)) ?? expect.unreachable();
-    const read = async (): Promise<void> => {
-      let length = 0;
-      for await (const chunk of chunks ?? []) {
-        if (length === 0) await endAll();
-        length += chunk.byteLength;
-      }
-    };
-    await expect(read()).rejects.toMatchObject(cut);
-    await close();
-    expect((await contentOf(database, 'x'))?.equals(much)).toBe(true);
-  });
-
-  test('while a blob is written leaves nothing of it, and the next write works', async () => {
-    const { database, endAll, rows } = await open();
-    await database.blobs.insert('old', columns, sourceOf(Buffer.from('kept')));
-    for (const length of [much.byteLength, null]) {
-      const source = { ...sourceOf(much, endAll), length };
-      const inserting = database.blobs.insert('new', columns, source);
-      // Of unknown length, all of it was here before the connection was needed.
-      if (length === null) {
-        expect(await inserting).toBe(much.byteLength);
-        await database.blobs.delete('new');
-      } else await expect(inserting).rejects.toMatchObject(cut);
-      expect(await database.blobs.find('new')).toEqual([]);
-    }
-    const updating = database.blobs.update('old', columns, sourceOf(much, endAll));
-    await expect(updating).rejects.toMatchObject(cut);
-    expect((await contentOf(database, 'old'))?.toString()).toBe('kept');
-    expect(await database.blobs.update('old', columns, sourceOf(much))).toBe(much.byteLength);
-    expect((await contentOf(database, 'old'))?.equals(much)).toBe(true);
-    expect(await rows('SELECT count(*)::int FROM blobs')).toEqual([[1]]);
-  });
-
-  test('while a statement runs is replaced, and the statement sent again', async () => {
-    const { database, endAll, execute, count, url } = await open(`
-      CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a'), (2, 'b')`);
-    const table = await tableOf(database, 't');
-    const [row] = await database.texts({ table, column: 'v', limit: 1 });
-    await execute('BEGIN; SELECT * FROM t FOR UPDATE');
-    const change = { table, column: 'v', position: row?.position ?? [], before: 'a', after: 'b' };
-    const changing = database.change([change]);
-    const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-                     AND datname = current_database()`;
-    const other = await connectClient(url);
-    onTestFinished(() => other.end());
-    await expect.poll(async () => (await other.query(waiting)).rowCount).toBe(1);
-    await endAll();
-    await execute('COMMIT');
-    expect(await changing).toEqual([true]);
-    expect(count.retries).toBeGreaterThan(0);
-  });
-
-  test('while a table is walked through by a cursor is replaced, after the same row', async () => {
-    const { database, endAll } = await open(`
-      CREATE TABLE t (k TEXT COLLATE "en-x-icu" PRIMARY KEY, v TEXT);
-      INSERT INTO t SELECT 'key ' || i, 'text ' || i FROM generate_series(1, 100) AS i`);
-    const table = await tableOf(database, 't');
-    const whole = await allRows(database, { table, column: 'v', limit: 1000 });
-    const found: string[] = [];
-    for (let rows = await database.texts({ table, column: 'v', limit: 7 }); rows.length > 0; ) {
-      found.push(...texts(rows));
-      await endAll();
-      const after = rows.at(-1)?.position ?? [];
-      rows = await database.texts({ table, column: 'v', limit: 7, after });
-    }
-    expect(found).toEqual(texts(whole));
-  });
-
-  test('while it holds the lock of migrations is replaced, unless somebody else has it now', async () => {
-    const { database, endAll, reopen } = await open(`
-      CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a')`);
-    const table = await tableOf(database, 't');
-    const [row] = await database.texts({ table, column: 'v', limit: 1 });
-    const change = { table, column: 'v', position: row?.position ?? [] };
-    expect(await database.lockMigrations()).not.toBeNull();
-    await endAll();
-    expect(await database.change([{ ...change, before: 'a', after: 'b' }])).toEqual([true]);
-    const other = await reopen();
-    expect(await other.lockMigrations()).toBeNull();
-    await endAll();
-    expect(await other.lockMigrations()).not.toBeNull();
-    await expect(database.change([{ ...change, before: 'b', after: 'c' }])).rejects.toMatchObject({
-      kind: 'refused',
-    });
-    expect(await database.textAt(table, 'v', change.position)).toBe('b');
-  });
-
-  test.each(['insert', 'update'])(
-    'by a kill amid an %s leaves nothing: no bytes, no lock',
-    async (action) => {
-      const { database, url } = await open();
-      await database.blobs.insert('old', columns, sourceOf(Buffer.from('kept')));
-      const id = action === 'insert' ? 'new' : 'old';
-      const child = spawn(process.execPath, ['--import', loader, writer, url, id, action], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      onTestFinished(() => void child.kill('SIGKILL'));
-      expect(String((await once(child.stdout, 'data'))[0])).toBe('half way\n');
-      expect(await database.lockMigrations()).toBeNull();
-      expect(await database.blobs.find('new')).toEqual([]);
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-      await expect.poll(() => database.lockMigrations()).not.toBeNull();
-      expect(await database.blobs.find('new')).toEqual([]);
-      expect((await contentOf(database, 'old'))?.toString()).toBe('kept');
-      expect(await database.blobs.insert('new', columns, sourceOf(much))).toBe(much.byteLength);
-      expect(await database.blobs.update('old', columns, sourceOf(much))).toBe(much.byteLength);
+  lostConnections({
+    async open(statements, retried) {
+      const opened = await openPostgresDatabase(server, statements);
+      const database = openUrl(opened.url, { retried });
+      onTestFinished(() => database.close());
+      return { ...opened, database };
     },
-  );
+    endAll: ({ execute }) =>
+      execute(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()`),
+    async countWaiting({ rows }) {
+      const waiting = `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+                       AND datname = current_database()`;
+      // Within a transaction the view stays as it was first seen.
+      await rows('SELECT pg_stat_clear_snapshot()');
+      return (await rows(waiting)).length;
+    },
+    spoolsUnknownLength: true,
+    walked: `
+      CREATE TABLE t (k TEXT COLLATE "en-x-icu" PRIMARY KEY, v TEXT);
+      INSERT INTO t SELECT 'key ' || i, 'text ' || i FROM generate_series(1, 100) AS i`,
+  });
 });

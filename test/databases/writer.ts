@@ -1,7 +1,7 @@
 // Locks migrations in the database that its argument names, then writes a blob that never ends:
 // says so when part of it is on its way, and is killed. Arguments: URL, identifier, `insert` or
 // `update`.
-import { openUrl } from './postgres-harness.js';
+import { openDatabase } from '../../src/databases/open.js';
 
 const [url, id, action] = process.argv.slice(2) as [string, string, 'insert' | 'update'];
 const length = 100_000_000;
@@ -12,7 +12,12 @@ async function* chunks(): AsyncGenerator<Uint8Array> {
   await new Promise(() => setInterval(() => {}, 1000));
 }
 
-const database = openUrl(url);
+const origin = { file: 'site.ini', line: 1, section: 'app:main', key: 'sqlalchemy.url' };
+const database = await openDatabase({ value: url, origin }, '/', {
+  retried: () => {},
+  notice: () => {},
+  idleTimeout: 60_000,
+});
 if ((await database.lockMigrations()) === null) throw new Error('somebody else migrates');
 const columns = { filename: 'new.txt', contentType: 'text/plain', lastModified: null };
 await database.blobs[action](id, columns, { chunks: chunks(), length });
