@@ -16,7 +16,7 @@ interface Result {
 }
 
 /** A statement whose last parameter is sent ahead of it. */
-export interface Upload {
+interface Upload {
   /** Sends the bytes, which are never in memory together here; returns how many. */
   send(chunks: AsyncIterable<Uint8Array>): Promise<number>;
   /** Runs the statement with the values of its other parameters. */

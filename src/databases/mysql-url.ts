@@ -3,7 +3,7 @@ import { DepotError } from '../errors.js';
 
 /** How much TLS is asked for, in the words of MySQL's clients. */
 const sslModes = ['DISABLED', 'PREFERRED', 'REQUIRED', 'VERIFY_CA', 'VERIFY_IDENTITY'] as const;
-export type SslMode = (typeof sslModes)[number];
+type SslMode = (typeof sslModes)[number];
 
 /** How TLS is to be used; files are paths, null where not given. */
 export interface TlsSettings {
@@ -60,7 +60,7 @@ const names = {
   ssl_verify_server_cert: 'verifies',
 } as const;
 
-export type OptionName = (typeof names)[keyof typeof names];
+type OptionName = (typeof names)[keyof typeof names];
 export type Options = Readonly<Partial<Record<OptionName, string>>>;
 
 /** Options that shape what a driver of Python's gives its application, and change nothing here. */

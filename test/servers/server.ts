@@ -7,7 +7,7 @@ export interface ServerKind {
   start(programs: readonly string[], options: StartOptions): Promise<RunningServer>;
 }
 
-export interface StartOptions {
+interface StartOptions {
   /** An empty directory of the server's own, which is removed when it has stopped. */
   readonly directory: string;
   /** A free TCP port of 127.0.0.1. */
