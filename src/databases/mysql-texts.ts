@@ -65,10 +65,11 @@ export function openTexts(connection: MysqlConnection): TextReader {
     scans.delete(scanKey(query, query.after));
     try {
       const rows = await scan.cursor.page(query.limit, pageBytes);
-      const page = rows.map((row, index) => ({
-        ...rowOf(row, query.table as MysqlTable),
-        position: [scan.count + index + 1],
-      }));
+      const page = rows.map((row, index) => {
+        const number = scan.count + index + 1;
+        const { text } = rowOf(row, query.table as MysqlTable);
+        return { text, position: [number], key: [['row', number] as const] };
+      });
       const last = page.at(-1);
       if (last === undefined) await scan.session.end();
       else await keep(scanKey(query, last.position), { ...scan, count: scan.count + page.length });

@@ -35,6 +35,7 @@ export async function connectClient(url: string): Promise<Connection> {
     multipleStatements: true,
     supportBigNumbers: true,
     dateStrings: true,
+    jsonStrings: true,
   });
   client.on('error', () => {});
   return client;

@@ -4,16 +4,16 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { Site } from '../transfer/site.js';
-import { connectClient, createDatabase } from './postgres-harness.js';
 
 const fixtures = fileURLToPath(new URL('../../fixtures', import.meta.url));
 
-interface Expected {
+/** What Kotti's own tools say of a site. */
+export interface Expected {
   readonly columns: readonly { table: string; column: string; primary_key: string[] }[];
   readonly references: readonly {
     depot_name?: string;
     status: string;
-    files?: readonly { status: string }[];
+    files?: readonly { status: string; path: string }[];
   }[];
   readonly references_raw: readonly {
     table: string;
@@ -32,23 +32,22 @@ interface Expected {
   }[];
 }
 
-/** What Kotti's own tools say of the site. */
-export const expected = JSON.parse(
-  readFileSync(path.join(fixtures, 'kotti-site.pg.expected.json'), 'utf8'),
-) as Expected;
+/** The site that Kotti made on a kind of server: `pg` or `mysql`. */
+export function expectedSite(kind: string): Expected {
+  const text = readFileSync(path.join(fixtures, `kotti-site.${kind}.expected.json`), 'utf8');
+  return JSON.parse(text) as Expected;
+}
 
-/** The site that Kotti made on PostgreSQL, loaded into a database that is gone when the test ends. */
-export async function loadSite(server: string): Promise<Site & { url: string }> {
-  const { url, remove } = await createDatabase(server);
-  onTestFinished(remove);
-  const dump = readFileSync(path.join(fixtures, 'kotti-site.pg.sql'), 'utf8');
-  const client = await connectClient(url);
-  // Lines that begin with a backslash are psql's.
-  await client.query(dump.replaceAll(/^\\.*$/gm, ''));
-  await client.end();
-  const directory = mkdtempSync(path.join(tmpdir(), 'depot-postgres-'));
+/** The statements that load the site's database. */
+export function siteDump(kind: string): string {
+  return readFileSync(path.join(fixtures, `kotti-site.${kind}.sql`), 'utf8');
+}
+
+/** The site's files and configuration, with its database at `url`; gone when the test ends. */
+export function siteAround(kind: string, url: string): Site {
+  const directory = mkdtempSync(path.join(tmpdir(), `depot-${kind}-`));
   onTestFinished(() => rmSync(directory, { recursive: true }));
-  cpSync(path.join(fixtures, 'kotti-site.pg.blobs'), path.join(directory, 'blobs'), {
+  cpSync(path.join(fixtures, `kotti-site.${kind}.blobs`), path.join(directory, 'blobs'), {
     recursive: true,
   });
   const ini = path.join(directory, 'production.ini');
@@ -58,5 +57,5 @@ export async function loadSite(server: string): Promise<Site & { url: string }> 
     ini,
     settings.replace(/^sqlalchemy\.url.*$/m, `sqlalchemy.url = ${url.replaceAll('%', '%%')}`) + own,
   );
-  return { directory, ini, database: '', url };
+  return { directory, ini, database: '' };
 }
