@@ -92,6 +92,14 @@ export function textOf(value: Value): string {
   return Buffer.isBuffer(value) ? value.toString() : String(value);
 }
 
+/** A column's text for a search byte by byte, whatever its collation. */
+export function searchedText(column: MysqlColumn, table: string): string {
+  const value = textValue(column, table);
+  return bytes.includes(column.type)
+    ? value
+    : `CONVERT(${value} USING utf8mb4) COLLATE utf8mb4_bin`;
+}
+
 /** The bytes of a column's text in UTF-8, which are equal only where the texts are. */
 export function textBytes(column: MysqlColumn, table: string): string {
   const value = textValue(column, table);

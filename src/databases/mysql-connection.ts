@@ -16,6 +16,11 @@ import { silenceWatch } from './watch.js';
  */
 const sessionLimits = { statements: 4, writes: 8, reads: 8 };
 
+export interface MysqlOptions extends NetworkOptions {
+  /** Takes what is worth telling the user. */
+  notice(text: string): void;
+}
+
 /** How statements are run on a MariaDB or MySQL server. */
 export interface MysqlConnection {
   /** For people; holds no secret. */
@@ -45,7 +50,7 @@ export interface MysqlConnection {
 /** Connects when it is first needed. */
 export function openConnection(
   url: SqlalchemyUrl,
-  { retried, idleTimeout }: NetworkOptions,
+  { retried, idleTimeout, notice }: MysqlOptions,
 ): MysqlConnection {
   const settings = settingsOf(url);
   const name = describeDatabase(settings);
@@ -64,6 +69,16 @@ export function openConnection(
   const writes = sessions.pool(sessionLimits.writes);
   const failed = (what: string, error: unknown): unknown => explain(error, name, what);
 
+  let checked = false;
+  const checkDurability = ({ variables }: Session): void => {
+    const flush = variables.get('innodb_flush_log_at_trx_commit') ?? '1';
+    if (!checked && ['0', '2'].includes(flush)) {
+      notice(
+        `${name}: a power cut may undo the last second there: innodb_flush_log_at_trx_commit is ${flush}`,
+      );
+    }
+    checked = true;
+  };
   const repeating = async <T>(
     what: string,
     action: () => Promise<T>,
@@ -90,6 +105,7 @@ export function openConnection(
       let committing = false;
       const run = () =>
         using(writes, (session) => {
+          checkDurability(session);
           committing = false;
           return work(session, () => {
             committing = true;

@@ -5,6 +5,9 @@ import type { Duplex } from 'node:stream';
 export type Value = string | number | Buffer | null;
 export type Row = readonly Value[];
 
+/** A value for a parameter: numbers as text, which loses nothing of them. */
+export type Parameter = string | Buffer | null;
+
 type Callback<T> = (error: Error | null, result: T) => void;
 
 /** What a statement gives: rows, or where there are none what it did. */
@@ -17,7 +20,7 @@ export interface DriverStatement {
   /** The server's number of it. */
   readonly id: number;
   readonly parameters: readonly unknown[];
-  execute(values: readonly unknown[], callback?: Callback<DriverResult>): DriverCommand;
+  execute(values: readonly Parameter[], callback?: Callback<DriverResult>): DriverCommand;
 }
 
 /** What we use of a connection of `mysql2`, and its types do not tell. */

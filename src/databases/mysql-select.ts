@@ -5,12 +5,13 @@ import {
   keyValue,
   type MysqlColumn,
   quoted,
+  searchedText,
   shownKey,
-  textBytes,
   textOf,
+  textParameter,
   textValue,
 } from './mysql-columns.js';
-import type { Row } from './mysql-driver.js';
+import type { Parameter, Row } from './mysql-driver.js';
 import type { MysqlTable } from './mysql-tables.js';
 
 /** The column of that name. */
@@ -27,16 +28,16 @@ export function columnOf(table: Table, name: string): MysqlColumn {
 export function selection(
   query: TextQuery,
   what: 'page' | 'scan',
-): { sql: string; values: unknown[] } {
+): { sql: string; values: Parameter[] } {
   const { key, name } = query.table as MysqlTable;
   const column = columnOf(query.table, query.column);
   const text = textValue(column, name);
   const conditions = [`${text} IS NOT NULL`];
-  const values: unknown[] = [];
+  const values: Parameter[] = [];
   if (query.containing !== undefined) {
     // A text too long for the server to look into comes too.
-    conditions.push(`COALESCE(LOCATE(?, ${textBytes(column, name)}), 1) > 0`);
-    values.push(Buffer.from(query.containing));
+    conditions.push(`COALESCE(LOCATE(?, ${searchedText(column, name)}), 1) > 0`);
+    values.push(textParameter(column, query.containing));
   }
   // It may end in a comment.
   if (query.where !== undefined) conditions.push(`(${query.where}\n)`);
@@ -59,11 +60,14 @@ export function selection(
  * The rows behind a position: `a > ? OR (a = ? AND b > ?)`. A comparison of whole rows, as
  * `(a, b) > (?, ?)`, would not use the key's index.
  */
-function following({ key, name }: MysqlTable, after: Position): { sql: string; values: unknown[] } {
-  const values: unknown[] = [];
+function following(
+  { key, name }: MysqlTable,
+  after: Position,
+): { sql: string; values: Parameter[] } {
+  const values: Parameter[] = [];
   const compared = (index: number, operator: string): string => {
     const column = key[index] as MysqlColumn;
-    values.push(after[index]);
+    values.push(after[index] as Parameter);
     return `${quoted(name)}.${quoted(column.name)} ${operator} ${keyParameter(column)}`;
   };
   const alternatives = key.map((_, last) => {
@@ -86,7 +90,7 @@ export function rowOf(row: Row, { key }: MysqlTable): TextRow {
 }
 
 /** The row at a position of the table, as a condition with its values. */
-export function atPosition(table: Table, position: Position): { sql: string; values: unknown[] } {
+export function atPosition(table: Table, position: Position): { sql: string; values: Parameter[] } {
   const { key, name } = table as MysqlTable;
   if (key.length === 0) {
     throw new DepotError(
@@ -98,5 +102,5 @@ export function atPosition(table: Table, position: Position): { sql: string; val
   const conditions = key.map(
     (column) => `${quoted(name)}.${quoted(column.name)} = ${keyParameter(column)}`,
   );
-  return { sql: conditions.join(' AND '), values: [...position] };
+  return { sql: conditions.join(' AND '), values: position as Parameter[] };
 }

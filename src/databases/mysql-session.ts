@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { type Cursor, openCursor } from './mysql-cursor.js';
-import type { Driver, DriverResult, DriverStatement, Row } from './mysql-driver.js';
+import type { Driver, DriverResult, DriverStatement, Parameter, Row } from './mysql-driver.js';
 import { lockSeconds, MysqlFailure } from './mysql-errors.js';
 import { setUp, type Variables } from './mysql-variables.js';
 import { queryRow, type StreamedRow, sendParameterBytes, type Wait } from './mysql-wire.js';
@@ -20,7 +20,7 @@ interface Upload {
   /** Sends the bytes, which are never in memory together here; returns how many. */
   send(chunks: AsyncIterable<Uint8Array>): Promise<number>;
   /** Runs the statement with the values of its other parameters. */
-  execute(values: readonly unknown[]): Promise<Result>;
+  execute(values: readonly Parameter[]): Promise<Result>;
 }
 
 /** A connection to the server, for one piece of work at a time. */
@@ -29,13 +29,13 @@ export interface Session {
   readonly id: number;
   readonly variables: Variables;
   /** Runs one statement with values for its parameters. */
-  query(sql: string, values?: readonly unknown[]): Promise<Result>;
+  query(sql: string, values?: readonly Parameter[]): Promise<Result>;
   /** Runs a statement that takes no parameters. */
   run(sql: string): Promise<Result>;
   upload(sql: string): Promise<Upload>;
   /** Runs a query of one row at most, whose last value comes as it arrives. */
   queryRow(sql: string): Promise<StreamedRow | null>;
-  cursor(sql: string, values: readonly unknown[]): Promise<Cursor>;
+  cursor(sql: string, values: readonly Parameter[]): Promise<Cursor>;
   begin(): Promise<void>;
   commit(): Promise<void>;
   rollback(): Promise<void>;
@@ -64,12 +64,16 @@ export async function openSession(driver: Driver, socket: Socket, watch: Watch):
   };
   const prepare = (sql: string): Promise<DriverStatement> =>
     wait(called<DriverStatement>((done) => driver.prepare(sql, done)));
-  const prepareFor = async (sql: string, values: readonly unknown[]): Promise<DriverStatement> => {
+  const prepareFor = async (
+    sql: string,
+    values: readonly Parameter[],
+  ): Promise<DriverStatement> => {
+    checkLength(sql, values, variables);
     const statement = await prepare(sql);
     if (statement.parameters.length === values.length) return statement;
     throw new MysqlFailure(new Error('it holds a question mark that stands for no value'));
   };
-  const execute = async (statement: DriverStatement, values: readonly unknown[]) =>
+  const execute = async (statement: DriverStatement, values: readonly Parameter[]) =>
     resultOf(await wait(called<DriverResult>((done) => void statement.execute(values, done))));
   const query: Session['query'] = async (sql, values = []) =>
     execute(await prepareFor(sql, values), values);
@@ -151,6 +155,16 @@ export async function openSession(driver: Driver, socket: Socket, watch: Watch):
     onEnd,
     end: async () => close(begun.size === 0),
   };
+}
+
+/** A server hangs up on a statement that is too long, before anyone can read why. */
+function checkLength(sql: string, values: readonly Parameter[], variables: Variables): void {
+  const limit = Number(variables.get('max_allowed_packet') ?? Number.POSITIVE_INFINITY);
+  const lengths = [sql, ...values].map((value) => Buffer.byteLength(value ?? ''));
+  const length = lengths.reduce((sum, one) => sum + one + 16, 0);
+  if (length <= limit) return;
+  const why = `a statement of ${length} bytes, and the limit is ${limit}`;
+  throw new MysqlFailure(Object.assign(new Error(why), { errno: 1153 }));
 }
 
 function called<T>(action: (done: (error: Error | null, result: T) => void) => void): Promise<T> {

@@ -1,17 +1,12 @@
 import type { SqlalchemyUrl } from '../config/sqlalchemy-url.js';
-import type { NetworkOptions } from '../network.js';
 import type { Database } from './database.js';
 import { openBlobTable } from './mysql-blobs.js';
 import { changeTexts, checkTransactional } from './mysql-changes.js';
-import { openConnection } from './mysql-connection.js';
+import { type MysqlOptions, openConnection } from './mysql-connection.js';
 import { mysqlLock } from './mysql-lock.js';
 import { identityOf } from './mysql-place.js';
 import { readTables } from './mysql-tables.js';
 import { openTexts, readText } from './mysql-texts.js';
-
-interface MysqlOptions extends NetworkOptions {
-  notice(text: string): void;
-}
 
 /** Opens a MariaDB or MySQL database; connects when something is asked of it. */
 export function openMysql(url: SqlalchemyUrl, options: MysqlOptions): Database {

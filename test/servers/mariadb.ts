@@ -16,7 +16,7 @@ export const mariadb: ServerKind = {
     if (programs.includes(null)) return { missing: 'mariadbd (Debian: mariadb-server)' };
     return { programs: programs as string[] };
   },
-  async start([install, mariadbd], { directory, port }) {
+  async start([install, mariadbd], { directory, port, args = [] }) {
     const user = userFor('mysql');
     const data = path.join(directory, 'data');
     const script = path.join(directory, 'users.sql');
@@ -51,6 +51,7 @@ export const mariadb: ServerKind = {
         '--skip-name-resolve',
         '--max-allowed-packet=1G',
         '--innodb-flush-log-at-trx-commit=0',
+        ...args,
       ],
       { log: path.join(directory, 'log'), user },
     );

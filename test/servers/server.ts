@@ -12,6 +12,8 @@ interface StartOptions {
   readonly directory: string;
   /** A free TCP port of 127.0.0.1. */
   readonly port: number;
+  /** Further arguments, for a test that needs a server of its own. */
+  readonly args?: readonly string[];
 }
 
 export interface RunningServer {
