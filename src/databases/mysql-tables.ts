@@ -15,7 +15,7 @@ export interface MysqlTable extends Table {
 
 /** Generated columns follow from others and cannot be written. */
 const schema = `
-  SELECT c.TABLE_NAME, t.ENGINE, e.TRANSACTIONS, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE,
+  SELECT c.TABLE_NAME, t.ENGINE, t.TABLE_TYPE, e.TRANSACTIONS, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE,
     c.CHARACTER_MAXIMUM_LENGTH, c.CHARACTER_SET_NAME, c.COLLATION_NAME, c.EXTRA,
     COALESCE(c.GENERATION_EXPRESSION, '') <> '', FIND_IN_SET('select', c.PRIVILEGES) > 0
   FROM information_schema.COLUMNS AS c
@@ -34,6 +34,8 @@ const keys = `
 interface ColumnRow extends MysqlColumn {
   readonly table: string;
   readonly engine: string;
+  /** Whether it keeps its rows' history, by a further column of their key that nobody sees. */
+  readonly isVersioned: boolean;
   readonly isTransactional: boolean;
   readonly isGenerated: boolean;
   readonly isReadable: boolean;
@@ -59,11 +61,14 @@ export async function readTables(
 }
 
 function columnRow(row: Row): ColumnRow {
-  const [table, engine, transactions, name, type, fullType] = row.map(String) as string[];
-  const [length, charset, collation, extra, isGenerated, isReadable] = row.slice(6);
+  const [table, engine, tableType, transactions, name, type, fullType] = row.map(
+    String,
+  ) as string[];
+  const [length, charset, collation, extra, isGenerated, isReadable] = row.slice(7);
   return {
     table: table as string,
     engine: engine as string,
+    isVersioned: tableType === 'SYSTEM VERSIONED',
     isTransactional: transactions === 'YES',
     name: name as string,
     maxLength: length === null ? null : Number(length),
@@ -95,10 +100,11 @@ function keysOf(rows: readonly Row[]): Map<string, string[]> {
 }
 
 function tableOf(name: string, all: readonly ColumnRow[], keyNames: readonly string[]): MysqlTable {
-  const [{ engine, isTransactional }] = all as [ColumnRow];
+  const [{ engine, isTransactional, isVersioned }] = all as [ColumnRow];
   const found = keyNames.map((one) => all.find((column) => column.name === one));
-  // A column that may not be read, or is the server's own and the same in all rows that there are.
-  const key = found.filter((column) => column !== undefined);
+  const seen = found.filter((column) => column !== undefined);
+  // What is left of a key without a column that may not be read tells no rows apart.
+  const key = seen.length === found.length || isVersioned ? seen : [];
   return {
     name,
     columns: all.filter(({ isGenerated }) => !isGenerated),

@@ -27,6 +27,11 @@ export function otherDatabase(url: string, name: string): string {
   return url.replace(/\/[^/]*$/, `/${name}`);
 }
 
+/** The URL for another user. */
+export function withUser(url: string, name: string, password: string): string {
+  return url.replace(/\/\/[^@]*@/, `//${name}:${password}@`);
+}
+
 /** A client of the application's. */
 export async function connectClient(url: string): Promise<Connection> {
   const client = await createConnection({
