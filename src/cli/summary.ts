@@ -12,6 +12,8 @@ export interface Asked {
   readonly dryRun: boolean;
   /** Whether the source was to be deleted. */
   readonly deleted: boolean;
+  /** Whether it was told that a private target is meant. */
+  readonly privateOk: boolean;
   /** Whether it was told to move a part of the references only. */
   readonly limited: boolean;
   /** The state file, where one was named. */
@@ -95,7 +97,7 @@ function nextSteps(context: Context, manager: Manager, result: RunResult, asked:
   if (!asked.deleted && !asked.limited && counts.references.migrated > 0) {
     steps.push(
       `${source} still has its blobs. Delete those that nothing names any more:`,
-      `  ${command}${option('--from', source)}${option('--to', target)}${option('--state', asked.state)} --delete-source`,
+      `  ${command}${option('--from', source)}${option('--to', target)}${option('--state', asked.state)}${asked.privateOk ? ' --private-ok' : ''} --delete-source`,
     );
   }
   if (stateFile !== null && counts.references.migrated > 0) {

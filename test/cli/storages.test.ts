@@ -6,6 +6,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { depot, done, newDirectory, newSite, newStore, objects } from './depot.js';
@@ -64,6 +66,35 @@ describe.concurrent('storages', () => {
     const [first, second] = objects(failed.out);
     expect([first?.reachable, second?.reachable]).toEqual([true, false]);
     expect(second?.error).toContain(path.join(here, 'absent'));
+  });
+
+  test('--ping says of one without a policy that it is only read, and what to add', async ({
+    onTestFinished,
+  }) => {
+    const here = newDirectory();
+    const server = createServer((request, response) => {
+      const body = '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>';
+      request.resume().on('end', () => response.end(body));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    write(
+      here,
+      'depot.ini',
+      ...['[depot]', 'depot.0.name = cloud', 'depot.0.backend = s3', 'depot.0.bucket = files'],
+      ...[`depot.0.endpoint_url = http://127.0.0.1:${port}`, 'depot.0.access_key_id = key'],
+      'depot.0.secret_access_key = secret',
+    );
+    const { code, out, err } = await depot(here, ['storages', '--ping']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/ {2}yes, only for reading\n$/);
+    expect(err).toMatch(/: it has no policy\nAdd the line "depot\.0\.policy = private", or .*\n$/);
+    const json = await depot(here, ['--json', 'storages', '--ping']);
+    expect(objects(json.out)).toMatchObject([
+      { reachable: true, writable: false, error: expect.stringContaining('it has no policy') },
+    ]);
+    expect(await depot(here, ['put', 'depot.ini'])).toMatchObject({ code: 2, out: '' });
   });
 
   test.each([

@@ -83,6 +83,7 @@ async function migrateStorage(context: Context, options: Options): Promise<void>
     undo: options.undo !== undefined,
     dryRun: options.dryRun === true,
     deleted: options.deleteSource === true,
+    privateOk: options.privateOk === true,
     limited: [options.limit, options.where, options.references].some((one) => one !== undefined),
     state: options.state,
     seconds: (Date.now() - started) / 1000,

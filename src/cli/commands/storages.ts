@@ -48,6 +48,11 @@ async function show(context: Context, options: Options): Promise<void> {
   }
   const failures = errors.map(({ unreachable }) => unreachable).filter((one) => one !== null);
   for (const failure of failures) output.error(failure);
+  for (const { readOnly } of errors) {
+    if (readOnly === null) continue;
+    output.note(readOnly.message);
+    if (readOnly.hint !== undefined) output.note(readOnly.hint);
+  }
   const kinds = new Set(failures.map(({ kind }) => kind));
   const [kind] = kinds;
   if (kind !== undefined) context.exitCode = exitCodes[kinds.size === 1 ? kind : 'failed'];
