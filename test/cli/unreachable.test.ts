@@ -85,7 +85,7 @@ async function ping(kind: string, lines: readonly string[]): Promise<string> {
   return storage?.error as string;
 }
 
-describe.concurrent.each(kinds)('$kind', ({ kind, tls, plain, rest }) => {
+describe.each(kinds)('$kind', ({ kind, tls, plain, rest }) => {
   test('says that nothing listens there', async () => {
     const port = await closedPort();
     const error = await ping(kind, [...plain(port), ...rest]);
