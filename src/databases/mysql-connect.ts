@@ -6,7 +6,7 @@ import type { Driver } from './mysql-driver.js';
 import { MysqlFailure } from './mysql-errors.js';
 import { awaitGreeting } from './mysql-greeting.js';
 import { openSession, type Session } from './mysql-session.js';
-import { sslOptions } from './mysql-tls.js';
+import { sslOptions, tlsError } from './mysql-tls.js';
 import type { MysqlSettings } from './mysql-url.js';
 import type { Watch } from './watch.js';
 
@@ -43,6 +43,8 @@ export async function connect(
   const socket = path === null ? connectSocket({ host, port }) : connectSocket(path);
   socket.setNoDelay(true).setKeepAlive(true, 30_000);
   socket.on('error', () => {});
+  // Whom Node takes the other end for where the driver does not say it: an address.
+  Object.assign(socket, { _host: host });
   try {
     const { tls } = await awaitGreeting(socket, timeout);
     const ssl = await encryption(settings, tls);
@@ -58,7 +60,7 @@ export async function connect(
     socket.destroy();
     throw error instanceof DepotError || error instanceof MysqlFailure
       ? error
-      : new MysqlFailure(error);
+      : new MysqlFailure(tlsError(error));
   }
 }
 

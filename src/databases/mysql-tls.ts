@@ -1,9 +1,25 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { SslOptions } from 'mysql2';
-import { DepotError } from '../errors.js';
-import { fileError } from '../files.js';
+import { DepotError, messageOf } from '../errors.js';
+import { errorCode, fileError } from '../files.js';
 import type { TlsSettings } from './mysql-url.js';
+
+/** What OpenSSL says of a certificate, and Node's codes for it. */
+const codes: readonly (readonly [RegExp, string])[] = [
+  [/^certificate has expired/, 'CERT_HAS_EXPIRED'],
+  [/^certificate is not yet valid/, 'CERT_NOT_YET_VALID'],
+  [/does not match certificate's altnames/, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  [/self-signed|unable to (?:get|verify)/, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+];
+
+/** The error with its own code, over which the driver writes the same one whatever is wrong. */
+export function tlsError(error: unknown): unknown {
+  if (errorCode(error) !== 'HANDSHAKE_SSL_ERROR') return error;
+  const message = messageOf(error);
+  const code = codes.find(([pattern]) => pattern.test(message))?.[1] ?? 'EPROTO';
+  return Object.assign(new Error(message, { cause: error }), { code });
+}
 
 /** What the driver is to do about TLS, where the settings want it. */
 export async function sslOptions(settings: TlsSettings): Promise<SslOptions> {

@@ -252,7 +252,7 @@ describeWithServer('mariadb', 'MariaDB', (server) => {
     const change = { table, column: 'v', position: row?.position ?? [], before: 'a' };
     await expect(database.change([{ ...change, after: 'ä'.repeat(200) }])).rejects.toMatchObject({
       kind: 'failed',
-      message: expect.stringContaining('Data too long'),
+      message: expect.stringContaining('the text does not fit the column'),
     });
     expect(await rows('SELECT v FROM t')).toEqual([['a']]);
   });

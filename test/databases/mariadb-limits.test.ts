@@ -15,7 +15,7 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 describeWithOwnServer(
   'MariaDB with a packet limit of 1 MB',
-  [`--max-allowed-packet=${limit}`, '--innodb-flush-log-at-trx-commit=1'],
+  () => [`--max-allowed-packet=${limit}`, '--innodb-flush-log-at-trx-commit=1'],
   (server) => {
     /** Runs it while new connections may send more. */
     async function unlimited(action: (url: string) => Promise<void>, url: string): Promise<void> {

@@ -4,36 +4,35 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { mariadb } from '../servers/mariadb.js';
+import type { RunningServer } from '../servers/server.js';
 
-/** `describe` for tests that need a MariaDB server of their own, started with these arguments. */
+/**
+ * `describe` for tests that need a MariaDB server of their own. `args` are its arguments, and may
+ * put files into its directory.
+ */
 export function describeWithOwnServer(
   name: string,
-  args: readonly string[],
+  args: (directory: string) => readonly string[],
   tests: (url: () => string) => void,
 ): void {
   describe(name, () => {
     const found = mariadb.find();
-    let url = '';
     if ('missing' in found) {
       beforeEach(({ skip }) => skip(`needs ${found.missing}`));
-    } else {
-      let stop = async (): Promise<void> => {};
-      beforeAll(async () => {
-        const directory = await mkdtemp(path.join(tmpdir(), 'depot-mariadb-'));
-        const server = await mariadb.start(found.programs, {
-          directory,
-          port: await freePort(),
-          args,
-        });
-        url = server.url;
-        stop = async () => {
-          await server.stop();
-          await rm(directory, { recursive: true, force: true });
-        };
-      }, 60_000);
-      afterAll(() => stop());
+      return tests(() => '');
     }
-    tests(() => url);
+    let directory: string;
+    let server: RunningServer;
+    beforeAll(async () => {
+      directory = await mkdtemp(path.join(tmpdir(), 'depot-mariadb-'));
+      const options = { directory, port: await freePort(), args: args(directory) };
+      server = await mariadb.start(found.programs, options);
+    }, 90_000);
+    afterAll(async () => {
+      await server?.stop();
+      await rm(directory, { recursive: true, force: true });
+    });
+    tests(() => server.url);
   });
 }
 
