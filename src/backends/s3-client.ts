@@ -1,5 +1,6 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { DepotError } from '../errors.js';
+import { errorCode } from '../files.js';
 import type { NetworkStorage } from '../network.js';
 import { StalledError } from './s3-errors.js';
 
@@ -124,9 +125,15 @@ function watchAttempts(client: S3Client, { retried }: NetworkStorage): void {
       try {
         return await next(args);
       } catch (error) {
-        throw error instanceof Error && error.name === 'TimeoutError' ? new StalledError() : error;
+        throw isStalled(error) ? new StalledError() : error;
       }
     },
     { step: 'finalizeRequest', priority: 'low', name: 'depotWatchAttempts' },
   );
+}
+
+/** The SDK has the same name for connections that were cut, which are worth another try. */
+function isStalled(error: unknown): boolean {
+  if (!(error instanceof Error) || error.name !== 'TimeoutError') return false;
+  return !['ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '');
 }
