@@ -1,5 +1,5 @@
 import { DepotError } from '../errors.js';
-import type { TextChange } from './database.js';
+import type { Table, TextChange } from './database.js';
 import { quoted, textBytes, textParameter } from './mysql-columns.js';
 import { atPosition, columnOf } from './mysql-select.js';
 import type { Session } from './mysql-session.js';
@@ -33,6 +33,22 @@ async function changeText(session: Session, change: TextChange): Promise<boolean
     [textParameter(column, after), ...values, Buffer.from(before)],
   );
   return count === 1;
+}
+
+/** The texts as the column gives them back: MySQL's own type JSON keeps what they say, not how. */
+export async function storedTexts(
+  session: Session,
+  table: Table,
+  column: string,
+  texts: readonly string[],
+): Promise<readonly string[]> {
+  if (columnOf(table, column).type !== 'json') return texts;
+  const stored: string[] = [];
+  for (const text of texts) {
+    const { rows } = await session.query('SELECT CAST(CAST(? AS JSON) AS CHAR)', [text]);
+    stored.push(String(rows[0]?.[0]));
+  }
+  return stored;
 }
 
 /** Columns that the server would set to the present time with any change of their row. */

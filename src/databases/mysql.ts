@@ -1,7 +1,7 @@
 import type { SqlalchemyUrl } from '../config/sqlalchemy-url.js';
 import type { Database } from './database.js';
 import { openBlobTable } from './mysql-blobs.js';
-import { changeTexts, checkTransactional } from './mysql-changes.js';
+import { changeTexts, checkTransactional, storedTexts } from './mysql-changes.js';
 import { type MysqlOptions, openConnection } from './mysql-connection.js';
 import { mysqlLock } from './mysql-lock.js';
 import { identityOf } from './mysql-place.js';
@@ -49,6 +49,8 @@ export function openMysql(url: SqlalchemyUrl, options: MysqlOptions): Database {
         return made;
       });
     },
+    asStored: (table, column, all) =>
+      read('read what it would store', (session) => storedTexts(session, table, column, all)),
     lockMigrations: lock.take,
     blobs: openBlobTable(connection),
     async close() {
