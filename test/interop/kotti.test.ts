@@ -2,10 +2,10 @@ import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   describeWithPython,
+  openStorages,
   readSite,
   type SiteReference,
   type StorageAnswer,
-  useStorage,
   withServedSite,
 } from './python.js';
 import { depot } from './run.js';
@@ -92,11 +92,9 @@ async function migrate(
   const after = await look(python, ini);
   const references = before.references.filter((reference) => moves(reference, from));
   const ids = files({ references, pages: [] }).map((file) => file.path.slice(from.length + 1));
-  const oldPlaces = await useStorage(
-    python,
-    ini,
-    ids.map((id) => ({ do: 'get', storage: from, id })),
-  );
+  const storages = openStorages(python, ini);
+  const oldPlaces = await storages.use(ids.map((id) => ({ do: 'get', storage: from, id })));
+  await storages.close();
   return { from, to, before, first, again, after, oldPlaces };
 }
 

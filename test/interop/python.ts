@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, test } from 'vitest';
 import { findPython } from './environment.js';
@@ -14,12 +15,15 @@ interface StoredFile {
   content_type: string | null;
   content_length: number | null;
   last_modified: string | null;
+  public_url: string | null;
   length: number;
   sha256: string;
+  /** The error on reading the bytes, in place of their length and hash. */
+  read_error: string;
 }
 
 /** A file of a reference: `role` is `file` or the name of the thumbnail, `path` is `storage/id`. */
-interface ReferencedFile extends Partial<StoredFile> {
+export interface ReferencedFile extends Partial<StoredFile> {
   role: string;
   path: string;
   error?: string;
@@ -35,20 +39,32 @@ export interface SiteReference {
   files: ReferencedFile[];
 }
 
-/** One step for a depot of the site; `content` is base64. */
+/** One step for a depot of the site; `content` is base64, `path` of a file in its place. */
 export interface StorageOperation {
-  do: 'create' | 'replace' | 'delete' | 'get';
+  do: 'create' | 'replace' | 'delete' | 'get' | 'list' | 'raw';
   storage: string;
   id?: string;
   content?: string;
+  path?: string;
   filename?: string;
   content_type?: string;
 }
 
-/** The stored file after an operation, or the error on reading it. */
+/** The stored file after an operation, or the error on looking it up. */
 export interface StorageAnswer extends Partial<StoredFile> {
   id: string;
   error?: string;
+  /** Answers `list`. */
+  ids?: string[];
+  /** Answers `raw`: what the store itself holds, in its own terms. */
+  raw?: Record<string, unknown>;
+}
+
+/** A running site's depots. */
+export interface PythonStorages {
+  /** Carries out operations one after the other. */
+  use(operations: StorageOperation[]): Promise<StorageAnswer[]>;
+  close(): Promise<void>;
 }
 
 /**
@@ -71,25 +87,31 @@ function scriptPath(name: string): string {
   return fileURLToPath(new URL(name, import.meta.url));
 }
 
-async function runScript(python: string, script: string, ini: string, input?: string) {
-  const outcome = await run(python, [scriptPath(script), ini], kottiTimeZone, input);
-  if (outcome.code !== 0) throw new Error(`${script}: exit ${outcome.code}\n${outcome.stderr}`);
-  return outcome.stdout.toString();
-}
-
 /** Every reference in the columns of the site's expected.json, read by Kotti and filedepot. */
 export async function readSite(python: string, ini: string): Promise<SiteReference[]> {
-  return JSON.parse(await runScript(python, 'read_site.py', ini));
+  const outcome = await run(python, [scriptPath('read_site.py'), ini], kottiTimeZone);
+  if (outcome.code !== 0) throw new Error(`read_site.py: exit ${outcome.code}\n${outcome.stderr}`);
+  return JSON.parse(outcome.stdout.toString());
 }
 
-/** Carries out operations on depots that Kotti configured, one after the other. */
-export async function useStorage(
-  python: string,
-  ini: string,
-  operations: StorageOperation[],
-): Promise<StorageAnswer[]> {
-  const input = JSON.stringify(operations);
-  return JSON.parse(await runScript(python, 'use_storage.py', ini, input));
+/** Lets Kotti configure the depots of a site, for as many operations on them as are wanted. */
+export function openStorages(python: string, ini: string): PythonStorages {
+  const child = start(python, [scriptPath('use_storage.py'), ini], kottiTimeZone);
+  const closed = once(child, 'close');
+  const errors = text(child.stderr);
+  const answers = createInterface(child.stdout)[Symbol.asyncIterator]();
+  return {
+    async use(operations) {
+      child.stdin.write(`${JSON.stringify(operations)}\n`);
+      const { value, done } = await answers.next();
+      if (done === true) throw new Error(`use_storage.py ended\n${await errors}`);
+      return JSON.parse(value);
+    },
+    async close() {
+      child.stdin.end();
+      await closed;
+    },
+  };
 }
 
 /** Runs the Kotti application while `use` works with its address (`http://host:port`). */
