@@ -5,6 +5,7 @@ import { DepotError } from '../errors.js';
 import type { Driver } from './mysql-driver.js';
 import { MysqlFailure } from './mysql-errors.js';
 import { awaitGreeting } from './mysql-greeting.js';
+import { openLink } from './mysql-link.js';
 import { openSession, type Session } from './mysql-session.js';
 import { sslOptions, tlsError } from './mysql-tls.js';
 import type { MysqlSettings } from './mysql-url.js';
@@ -55,7 +56,7 @@ export async function connect(
     }) as unknown as Driver;
     socket.resume();
     await connected(driver, socket);
-    return await openSession(driver, socket, watch);
+    return await openSession(openLink(driver, socket, watch));
   } catch (error) {
     socket.destroy();
     throw error instanceof DepotError || error instanceof MysqlFailure

@@ -164,7 +164,7 @@ function readPackets(next: () => Promise<Buffer>): Packets {
   };
   const within = async (most: number): Promise<Buffer> => {
     while (left === 0) {
-      if (!isFull) throw new Error('the server sent a packet that is too short');
+      if (!isFull) throw protocolError('a packet that is too short');
       await header();
     }
     const taken = await take(Math.min(most, left));
@@ -212,7 +212,11 @@ async function isEnd(packets: Packets, first: number): Promise<boolean> {
 
 async function readEnd(packets: Packets): Promise<void> {
   if (await isEnd(packets, await packets.begin())) return;
-  throw new Error('the server sent more rows than were asked for');
+  throw protocolError('more rows than were asked for');
+}
+
+function protocolError(what: string): MysqlFailure {
+  return new MysqlFailure(new Error(`the server sent ${what}`));
 }
 
 /** The packet of an error, behind its first byte: a number, perhaps `#` and a state, and the text. */
