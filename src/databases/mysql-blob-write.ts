@@ -91,7 +91,8 @@ export async function insertBlob(session: Session, write: Write): Promise<number
   const stored = await storedLength(session, 'id = LAST_INSERT_ID()');
   write.committing();
   await session.commit();
-  await session.unlock(lock);
+  // It is stored; a lock that cannot be given back goes with its session.
+  await session.unlock(lock).catch(() => {});
   return stored;
 }
 

@@ -68,17 +68,7 @@ export function openConnection(
   const statements = sessions.pool(sessionLimits.statements);
   const writes = sessions.pool(sessionLimits.writes);
   const failed = (what: string, error: unknown): unknown => explain(error, name, what);
-
-  let checked = false;
-  const checkDurability = ({ variables }: Session): void => {
-    const flush = variables.get('innodb_flush_log_at_trx_commit') ?? '1';
-    if (!checked && ['0', '2'].includes(flush)) {
-      notice(
-        `${name}: a power cut may undo the last second there: innodb_flush_log_at_trx_commit is ${flush}`,
-      );
-    }
-    checked = true;
-  };
+  const checkDurability = durabilityCheck(name, notice);
   const repeating = async <T>(
     what: string,
     action: () => Promise<T>,
@@ -114,6 +104,20 @@ export function openConnection(
       return repeating(what, run, (error) => repeatable() && !(committing && isLost(error)));
     },
     close: sessions.close,
+  };
+}
+
+/** Tells, once, of a server whose commits may be undone: no session can have them otherwise. */
+function durabilityCheck(name: string, notice: (text: string) => void) {
+  let checked = false;
+  return ({ variables }: Session): void => {
+    const flush = variables.get('innodb_flush_log_at_trx_commit') ?? '1';
+    if (!checked && ['0', '2'].includes(flush)) {
+      notice(
+        `${name}: a power cut may undo the last second there: innodb_flush_log_at_trx_commit is ${flush}`,
+      );
+    }
+    checked = true;
   };
 }
 

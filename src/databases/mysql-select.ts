@@ -14,6 +14,9 @@ import {
 import type { Parameter, Row } from './mysql-driver.js';
 import type { MysqlTable } from './mysql-tables.js';
 
+/** Bytes of text after which a page ends early, whatever its number of rows. */
+export const pageBytes = 8 * 1024 * 1024;
+
 /** The column of that name. */
 export function columnOf(table: Table, name: string): MysqlColumn {
   const column = (table as MysqlTable).columns.find((one) => one.name === name);
