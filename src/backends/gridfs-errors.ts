@@ -70,8 +70,16 @@ const transient = new Set([
   ...[9001, 10107, 11600, 11602, 13435, 13436],
 ]);
 
+/** What stopped several writes that were sent together, where that was the network. */
+function unwrapped(error: unknown): unknown {
+  if (!(error instanceof MongoBulkWriteError)) return error;
+  const response: unknown = error.errorResponse;
+  return response instanceof MongoNetworkError ? response : error;
+}
+
 /** Whether a connection broke, or a server stepped down, so that asking again may help. */
-export function isTransient(error: unknown): boolean {
+export function isTransient(wrapped: unknown): boolean {
+  const error = unwrapped(wrapped);
   if (error instanceof MongoNetworkTimeoutError) return false;
   if (error instanceof MongoNetworkError) return networkError(error, '') === null || isCut(error);
   return error instanceof MongoServerError && transient.has(Number(error.code));
@@ -92,7 +100,8 @@ export function isDuplicate(error: unknown): boolean {
 /** Whether the server has not done what it was asked; without its answer nobody knows. */
 export function wasRefused(error: unknown): boolean {
   if (!(error instanceof DepotError)) return false;
-  const { kind, cause } = error;
+  const { kind } = error;
+  const cause = unwrapped(error.cause);
   if (kind === 'refused') return true;
   return (
     cause instanceof MongoServerError &&
@@ -122,7 +131,8 @@ export function isCursorLost(error: unknown): boolean {
  * `what`, such as `cannot read a blob in the collections files.* of …`, and why. Any other error
  * than the driver's is passed on as it is.
  */
-export function mongoError(error: unknown, what: string, signsIn: boolean): unknown {
+export function mongoError(wrapped: unknown, what: string, signsIn: boolean): unknown {
+  const error = unwrapped(wrapped);
   if (error instanceof MongoServerSelectionError) return selectionError(error, what);
   if (error instanceof MongoServerError) return serverError(error, what, signsIn);
   const network = networkError(error, what);
