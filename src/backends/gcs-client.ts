@@ -5,10 +5,7 @@ import type { NetworkOptions } from '../network.js';
 import type { Access, HttpResponse } from './gcs-access.js';
 import { isCut, isTransient, readRefusal, refusalError, transportError } from './gcs-errors.js';
 import { type IdleGuard, idleGuard } from './idle.js';
-
-/** Times that a request is sent again, and the longest pause before the first, in milliseconds. */
-const retries = 5;
-const firstPause = 200;
+import { pauseAfter, retries } from './retries.js';
 
 /** Bytes of a body that are handed over at once: whenever the server has taken some, it lives. */
 const pieceSize = 64 * 1024;
@@ -77,7 +74,7 @@ type Try<T> = { readonly result: T } | { readonly passing: DepotError };
 export function openClient(access: Access, bucket: string, network: NetworkOptions): GcsClient {
   const pause = async (failures: number, error: DepotError): Promise<void> => {
     if (failures > retries) throw error;
-    await sleep(firstPause * 2 ** (failures - 1) * (0.5 + Math.random() / 2));
+    await sleep(pauseAfter(failures));
     network.retried();
   };
 

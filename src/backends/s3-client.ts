@@ -2,10 +2,9 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { DepotError } from '../errors.js';
 import { errorCode } from '../files.js';
 import type { NetworkStorage } from '../network.js';
+import { retries } from './retries.js';
 import { StalledError } from './s3-errors.js';
-
-/** Times that a request is sent at most. */
-const attempts = 6;
+import { retryStrategy } from './s3-retry.js';
 
 /** Connections at once. */
 const connections = 128;
@@ -48,8 +47,8 @@ export async function openAccess(
     ...(endpoint === null ? {} : { endpoint }),
     ...(credentials === null ? {} : { credentials }),
     forcePathStyle: style === 'auto' ? endpoint !== null : style === 'path',
-    maxAttempts: attempts,
-    retryMode: 'standard',
+    maxAttempts: retries + 1,
+    retryStrategy,
     requestChecksumCalculation: checksums ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED',
     // Bodies are compared by us, also across connections that were cut; see s3-download.ts.
     responseChecksumValidation: 'WHEN_REQUIRED',

@@ -5,13 +5,10 @@ import type { ByteRange } from '../backend.js';
 import { DepotError } from '../errors.js';
 import { type NetworkOptions, networkError } from '../network.js';
 import { idleError, idleGuard } from './idle.js';
+import { pauseAfter, retries } from './retries.js';
 import { type Check, checkOf } from './s3-checksum.js';
 import { errorCodeOf, explained, isServiceError, statusOf } from './s3-errors.js';
 import { checkBucket, missing, type S3Bucket } from './s3-object.js';
-
-/** Connections that may break one after the other without a byte. */
-const resumptions = 5;
-const firstPause = 200;
 
 const action = 'read a blob from';
 
@@ -116,8 +113,8 @@ async function* resumed(
     }
     if (position > end) return;
     failures += 1;
-    if (failures > resumptions) throw explained(cut, what);
-    await sleep(firstPause * 2 ** (failures - 1) * (0.5 + Math.random() / 2));
+    if (failures > retries) throw explained(cut, what);
+    await sleep(pauseAfter(failures));
     network.retried();
     const Range = rangeOf({ start: position, end });
     const again = head.ETag === undefined ? { Range } : { Range, IfMatch: head.ETag };
