@@ -16,11 +16,6 @@ import { silenceWatch } from './watch.js';
  */
 const sessionLimits = { statements: 4, writes: 8, reads: 8 };
 
-export interface MysqlOptions extends NetworkOptions {
-  /** Takes what is worth telling the user. */
-  notice(text: string): void;
-}
-
 /** How statements are run on a MariaDB or MySQL server. */
 export interface MysqlConnection {
   /** For people; holds no secret. */
@@ -50,7 +45,7 @@ export interface MysqlConnection {
 /** Connects when it is first needed. */
 export function openConnection(
   url: SqlalchemyUrl,
-  { retried, idleTimeout, notice }: MysqlOptions,
+  { retried, idleTimeout }: NetworkOptions,
 ): MysqlConnection {
   const settings = settingsOf(url);
   const name = describeDatabase(settings);
@@ -68,7 +63,6 @@ export function openConnection(
   const statements = sessions.pool(sessionLimits.statements);
   const writes = sessions.pool(sessionLimits.writes);
   const failed = (what: string, error: unknown): unknown => explain(error, name, what);
-  const checkDurability = durabilityCheck(name, notice);
   const repeating = async <T>(
     what: string,
     action: () => Promise<T>,
@@ -95,7 +89,6 @@ export function openConnection(
       let committing = false;
       const run = () =>
         using(writes, (session) => {
-          checkDurability(session);
           committing = false;
           return work(session, () => {
             committing = true;
@@ -104,20 +97,6 @@ export function openConnection(
       return repeating(what, run, (error) => repeatable() && !(committing && isLost(error)));
     },
     close: sessions.close,
-  };
-}
-
-/** Tells, once, of a server whose commits may be undone: no session can have them otherwise. */
-function durabilityCheck(name: string, notice: (text: string) => void) {
-  let checked = false;
-  return ({ variables }: Session): void => {
-    const flush = variables.get('innodb_flush_log_at_trx_commit') ?? '1';
-    if (!checked && ['0', '2'].includes(flush)) {
-      notice(
-        `${name}: a power cut may undo the last second there: innodb_flush_log_at_trx_commit is ${flush}`,
-      );
-    }
-    checked = true;
   };
 }
 

@@ -1,12 +1,17 @@
 import type { SqlalchemyUrl } from '../config/sqlalchemy-url.js';
+import type { NetworkOptions } from '../network.js';
 import type { Database } from './database.js';
 import { openBlobTable } from './mysql-blobs.js';
 import { changeTexts, checkTransactional, storedTexts } from './mysql-changes.js';
-import { type MysqlOptions, openConnection } from './mysql-connection.js';
+import { openConnection } from './mysql-connection.js';
 import { mysqlLock } from './mysql-lock.js';
 import { identityOf } from './mysql-place.js';
 import { readTables } from './mysql-tables.js';
 import { openTexts, readText } from './mysql-texts.js';
+
+interface MysqlOptions extends NetworkOptions {
+  notice(text: string): void;
+}
 
 /** Opens a MariaDB or MySQL database; connects when something is asked of it. */
 export function openMysql(url: SqlalchemyUrl, options: MysqlOptions): Database {
@@ -42,6 +47,8 @@ export function openMysql(url: SqlalchemyUrl, options: MysqlOptions): Database {
       await lock.check();
       if (changes.length === 0) return [];
       return write('change references', async (session, committing) => {
+        const flush = session.variables.get('innodb_flush_log_at_trx_commit') ?? '';
+        if (['0', '2'].includes(flush)) notice(undoable(name, flush));
         await session.begin();
         const made = await changeTexts(session, changes);
         committing();
@@ -58,4 +65,9 @@ export function openMysql(url: SqlalchemyUrl, options: MysqlOptions): Database {
       await connection.close();
     },
   };
+}
+
+/** No session can have its commits durable where the server has set it otherwise for all. */
+function undoable(name: string, flush: string): string {
+  return `${name}: a power cut may undo the last second there, since innodb_flush_log_at_trx_commit is ${flush}`;
 }

@@ -109,12 +109,15 @@ describeWithOwnServer(
 
     test('that makes commits durable is not warned of', async () => {
       const notices: string[] = [];
-      const { database } = await openMariadbDatabase(server(), '', {
-        notice: (text) => void notices.push(text),
-      });
-      await database.blobs.provision();
-      const source = { chunks: once(Buffer.from('a')), length: 1 };
-      await database.blobs.insert('x', columns, source);
+      const { database } = await openMariadbDatabase(
+        server(),
+        `CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a')`,
+        { notice: (text) => void notices.push(text) },
+      );
+      const table = await tableOf(database, 't');
+      const [row] = await database.texts({ table, column: 'v', limit: 1 });
+      const change = { table, column: 'v', position: row?.position ?? [], before: 'a', after: 'b' };
+      expect(await database.change([change])).toEqual([true]);
       expect(notices).toEqual([]);
     });
   },
