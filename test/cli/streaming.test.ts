@@ -13,12 +13,10 @@ import { done, newDirectory } from './depot.js';
 
 const measured = fileURLToPath(new URL('../transfer/measured.js', import.meta.url));
 const megabyte = 1_000_000;
-/** What a process needs without any blob, in bytes. */
-const base = 110 * megabyte;
 
 /**
  * Bytes to stream through, and the memory that they may take: where a server's protocol has a
- * limit, close below it; where a blob comes whole, 2.2 times its size.
+ * limit, close below it.
  */
 const limits: Readonly<Record<string, { length: number; memory: number }>> = {
   local: { length: 2000 * megabyte, memory: 250 * megabyte },
@@ -27,7 +25,7 @@ const limits: Readonly<Record<string, { length: number; memory: number }>> = {
   gcs: { length: 400 * megabyte, memory: 250 * megabyte },
   gridfs: { length: 400 * megabyte, memory: 250 * megabyte },
   'sql on PostgreSQL': { length: 1000 * megabyte, memory: 250 * megabyte },
-  'sql on MariaDB': { length: 400 * megabyte, memory: 2.2 * 400 * megabyte + base },
+  'sql on MariaDB': { length: 400 * megabyte, memory: 250 * megabyte },
 };
 
 /** So many bytes in which no two blocks are equal. */
