@@ -1,5 +1,6 @@
 import { DepotError } from '../errors.js';
 import type { BlobData, BlobRow } from './database.js';
+import { ofId, runForId } from './mysql-blob-id.js';
 import { wideInteger } from './mysql-columns.js';
 import type { MysqlConnection } from './mysql-connection.js';
 import type { Value } from './mysql-driver.js';
@@ -32,10 +33,10 @@ function numberOf(text: string | null | undefined): number | null {
   return text === null || text === undefined ? null : Number(text);
 }
 
-/** The rows of a condition, oldest first, at most two. */
-export async function findRows(session: Session, condition: string): Promise<BlobRow[]> {
-  const sql = `SELECT ${rowColumns} FROM blobs WHERE ${condition} ORDER BY id LIMIT 2`;
-  const { rows } = await session.run(sql);
+/** The rows of an identifier, oldest first, at most two. */
+export async function findRows(session: Session, fileId: string): Promise<BlobRow[]> {
+  const sql = `SELECT ${rowColumns} FROM blobs WHERE ${ofId(fileId)} ORDER BY id LIMIT 2`;
+  const { rows } = await runForId(session, sql);
   const found: BlobRow[] = [];
   for (const row of rows.map((one) => rowOf(one, null))) {
     // To count bytes the server reads them all: only where their number may be missing.

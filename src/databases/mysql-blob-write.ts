@@ -3,6 +3,7 @@ import type { BlobSource } from '../backend.js';
 import { DepotError } from '../errors.js';
 import { gather } from '../streams.js';
 import type { BlobColumns } from './database.js';
+import { ofId, runForId } from './mysql-blob-id.js';
 import type { BlobLimits } from './mysql-blob-limits.js';
 import { storedLength } from './mysql-blob-read.js';
 import { literal } from './mysql-columns.js';
@@ -54,12 +55,6 @@ async function* checked(
   }
 }
 
-/** The rows of that identifier, to the byte whatever the column's collation, by its index. */
-export function ofId(fileId: string): string {
-  const id = literal(fileId);
-  return `file_id = ${id} AND CAST(CONVERT(file_id USING utf8mb4) AS BINARY) = CAST(${id} AS BINARY)`;
-}
-
 export interface Write {
   readonly fileId: string;
   readonly columns: BlobColumns;
@@ -100,7 +95,10 @@ export async function insertBlob(session: Session, write: Write): Promise<number
 export async function updateBlob(session: Session, write: Write): Promise<number | null> {
   const { fileId, content } = write;
   const condition = ofId(fileId);
-  const { count: found } = await session.run(`SELECT id FROM blobs WHERE ${condition} LIMIT 1`);
+  const { count: found } = await runForId(
+    session,
+    `SELECT id FROM blobs WHERE ${condition} LIMIT 1`,
+  );
   if (found === 0) return null;
   const upload = await session.upload(
     `UPDATE blobs SET filename = ?, content_type = ?, last_modified = ?, content_length = ?,
@@ -123,7 +121,8 @@ function valuesOf({ columns, limits }: Write, length: number): (string | null)[]
 
 /** Whether the table has that identifier; fails where it has one that Python would take for it. */
 async function isTaken(session: Session, fileId: string, database: string): Promise<boolean> {
-  const { rows } = await session.run(
+  const { rows } = await runForId(
+    session,
     `SELECT file_id FROM blobs WHERE file_id = ${literal(fileId)} ORDER BY id LIMIT 100`,
   );
   const found = rows.map(([id]) => String(id));

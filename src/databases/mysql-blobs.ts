@@ -1,8 +1,9 @@
 import type { BlobSource } from '../backend.js';
 import type { BlobColumns, BlobTable } from './database.js';
+import { ofId, runForId } from './mysql-blob-id.js';
 import { type BlobLimits, readLimits } from './mysql-blob-limits.js';
 import { findRows, openBlob } from './mysql-blob-read.js';
-import { insertBlob, ofId, receive, updateBlob } from './mysql-blob-write.js';
+import { insertBlob, receive, updateBlob } from './mysql-blob-write.js';
 import { wideInteger } from './mysql-columns.js';
 import type { MysqlConnection } from './mysql-connection.js';
 
@@ -51,7 +52,7 @@ export function openBlobTable(connection: MysqlConnection): BlobTable {
       }),
     provision: () =>
       change('make the table blobs', async (session) => void (await session.run(kottiTable))),
-    find: (fileId) => read('look up a blob', (session) => findRows(session, ofId(fileId))),
+    find: (fileId) => read('look up a blob', (session) => findRows(session, fileId)),
     page: (after, limit) =>
       read('list blobs', async (session) => {
         const { rows } = await session.run(
@@ -70,7 +71,7 @@ export function openBlobTable(connection: MysqlConnection): BlobTable {
       await knownLimits();
       return change('delete a blob', async (session, committing) => {
         committing();
-        const { count } = await session.run(`DELETE FROM blobs WHERE ${ofId(fileId)}`);
+        const { count } = await runForId(session, `DELETE FROM blobs WHERE ${ofId(fileId)}`);
         return count > 0;
       });
     },

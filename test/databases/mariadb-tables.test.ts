@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseSqlalchemyUrl } from '../../src/config/sqlalchemy-url.js';
 import type { Database } from '../../src/databases/database.js';
-import { ofId } from '../../src/databases/mysql-blob-write.js';
+import { ofId } from '../../src/databases/mysql-blob-id.js';
 import { openConnection } from '../../src/databases/mysql-connection.js';
 import { selection } from '../../src/databases/mysql-select.js';
 import { collected } from '../conformance/harness.js';
@@ -140,6 +140,25 @@ describeWithServer('mariadb', 'MariaDB', (server) => {
     const [plan] = await rows(`EXPLAIN SELECT id FROM blobs WHERE ${ofId('id 9')}`);
     expect(plan).toContain('ix_blobs_file_id');
   });
+
+  test.each(['latin1', 'ascii', 'utf8mb3', 'binary'])(
+    'finds blobs by identifiers of any character where the column has the character set %s',
+    async (charset) => {
+      const { database, execute } = await open('');
+      await database.blobs.provision();
+      await execute(`ALTER TABLE blobs MODIFY file_id VARCHAR(36) CHARACTER SET ${charset}`);
+      for (const id of ['plain', 'größe', '🚢', 'x’']) {
+        expect(await database.blobs.find(id)).toEqual([]);
+        const stored = await insert(database, id).catch((error: Error) => error.message);
+        const fits = typeof stored === 'number';
+        if (!fits) expect(stored).toMatch(/does not fit the column or its character set/);
+        expect(fits || id !== 'plain').toBe(true);
+        const found = await database.blobs.find(id);
+        expect(found.map(({ fileId }) => fileId)).toEqual(fits ? [id] : []);
+        expect(await database.blobs.delete(id)).toBe(fits);
+      }
+    },
+  );
 
   test('stores no identifier that Python would take for another one', async () => {
     const { database, execute, rows } = await open('');

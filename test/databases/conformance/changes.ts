@@ -125,6 +125,31 @@ export function changes(harness: DatabaseHarness): void {
       expect(await select('SELECT * FROM u')).toEqual([['x', 'E']]);
     });
 
+    test('of the same rows in another order by somebody else comes to an end, each row made once', async () => {
+      const numbers = Array.from({ length: 20 }, (_, index) => index);
+      const {
+        database,
+        reopen,
+        rows: select,
+      } = await harness.open(`
+        CREATE TABLE t (k INTEGER PRIMARY KEY, v VARCHAR(10));
+        INSERT INTO t VALUES ${numbers.map((number) => `(${number}, '0')`).join(', ')}`);
+      const { table, rows } = await rowsOf(database);
+      const orders = [rows, rows.toReversed(), [...rows.slice(7), ...rows.slice(0, 7)]];
+      const others = [database, await reopen(), await reopen()];
+      for (let round = 0; round < 10; round += 1) {
+        const made = await Promise.all(
+          orders.map((order, index) =>
+            others[index]?.change(
+              order.map((row) => change(table, row, `${round}`, `${round + 1}`)),
+            ),
+          ),
+        );
+        expect(made.flat().filter(Boolean)).toHaveLength(rows.length);
+      }
+      expect(await select(`SELECT k FROM t WHERE v = '10'`)).toHaveLength(rows.length);
+    });
+
     test('waits for another writer', async () => {
       const { database, execute } = await harness.open(`
         CREATE TABLE t (k INTEGER PRIMARY KEY, v VARCHAR(10)); INSERT INTO t VALUES (1, 'a')`);
