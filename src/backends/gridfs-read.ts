@@ -1,3 +1,4 @@
+import { createHash, type Hash } from 'node:crypto';
 import type { Filter, FindCursor, ObjectId } from 'mongodb';
 import type { ByteRange } from '../backend.js';
 import { DepotError } from '../errors.js';
@@ -67,6 +68,7 @@ export function openReader(
   const plan = planOf(store, document, range);
   // Of a whole file also the chunks behind its last one are asked for: there must be none.
   const chunks = chunkCursor(store, document, plan, range === undefined);
+  const check = range === undefined ? checksumOf(document) : null;
   let n = plan.first;
   let ended = plan.length === 0;
   return {
@@ -79,15 +81,26 @@ export function openReader(
       for (const chunk of batch) {
         const data = checkedData(store, document, plan, chunk, n);
         if (data === null) continue;
+        check?.hash.update(data);
         parts.push(partOf(data, plan, n));
         n += 1;
       }
       if (isLast && n <= plan.last) throw damaged(store, document._id, `chunk ${n} is missing`);
+      if (isLast && check !== null && check.hash.digest('hex') !== check.expected) {
+        throw damaged(store, document._id, 'its bytes do not have the md5 of its files document');
+      }
       ended = isLast;
       return parts;
     },
     close: () => chunks.close(),
   };
+}
+
+/** What older drivers wrote, to be compared with; null where there is none. */
+function checksumOf(document: FileDocument): { hash: Hash; expected: string } | null {
+  const { md5 } = currentFile(document);
+  if (typeof md5 !== 'string' || !/^[0-9a-f]{32}$/i.test(md5)) return null;
+  return { hash: createHash('md5'), expected: md5.toLowerCase() };
 }
 
 /** The chunk's bytes, as they must be for chunk `n`; null for an empty one that is too much. */
