@@ -85,7 +85,7 @@ export interface BlobRow {
   readonly contentType: string | null;
   /** Bytes, as the row says. */
   readonly contentLength: number | null;
-  /** Bytes that are there; null where `data` is null. */
+  /** Bytes that are there, as far as that is told without reading them; null where `data` is null. */
   readonly dataLength: number | null;
   /** `YYYY-MM-DD HH:MM:SS.ffffff`, local time of the server that wrote it. */
   readonly lastModified: string | null;

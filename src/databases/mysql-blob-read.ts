@@ -13,7 +13,11 @@ const smallBlob = 1024 * 1024;
 const rowColumns = `id, file_id, filename, content_type, content_length,
   DATE_FORMAT(last_modified, '%Y-%m-%d %H:%i:%s.%f')`;
 
-function rowOf(row: readonly Value[], dataLength: number | null): BlobRow {
+/**
+ * `stored` is the number of bytes, if it was asked for. The server reads them all to count them, so
+ * the row is believed where it says a number; it says 0 also where there are none.
+ */
+function rowOf(row: readonly Value[], stored: number | null): BlobRow {
   const [id, fileId, filename, contentType, contentLength, time] = row.map((value) =>
     value === null ? null : String(value),
   );
@@ -23,7 +27,7 @@ function rowOf(row: readonly Value[], dataLength: number | null): BlobRow {
     filename: filename ?? null,
     contentType: contentType ?? null,
     contentLength: numberOf(contentLength),
-    dataLength,
+    dataLength: numberOf(contentLength) || stored,
     // A server may keep a date that there is not.
     lastModified: time?.startsWith('0000-') ? null : (time ?? null),
   };
@@ -39,8 +43,7 @@ export async function findRows(session: Session, fileId: string): Promise<BlobRo
   const { rows } = await runForId(session, sql);
   const found: BlobRow[] = [];
   for (const row of rows.map((one) => rowOf(one, null))) {
-    // To count bytes the server reads them all: only where their number may be missing.
-    const dataLength = row.contentLength || (await storedLength(session, `id = ${row.id}`));
+    const dataLength = row.dataLength ?? (await storedLength(session, `id = ${row.id}`));
     found.push({ ...row, dataLength });
   }
   return found;
@@ -67,9 +70,10 @@ export async function openBlob(
         reads.release(session);
         return null;
       }
-      const row = rowOf(found.values, numberOf(found.values.at(-1)));
-      const { last } = found;
-      checkLength(row, last?.length ?? null, name);
+      const { values, last } = found;
+      const stored = numberOf(values.at(-1));
+      const row = rowOf(values, stored);
+      checkLength(row.fileId, { stored, sent: last?.length ?? null }, name);
       if (last !== null && last.length > smallBlob) return { row, session, bytes: last.bytes };
       const bytes = last === null ? null : await collected(last.bytes);
       reads.release(session);
@@ -90,11 +94,15 @@ export async function openBlob(
 }
 
 /** A value that a server cannot send it gives as NULL. */
-function checkLength({ fileId, dataLength }: BlobRow, sent: number | null, name: string): void {
-  if (sent === dataLength) return;
+function checkLength(
+  fileId: string,
+  { stored, sent }: { stored: number | null; sent: number | null },
+  name: string,
+): void {
+  if (sent === stored) return;
   throw new DepotError(
     'failed',
-    `cannot read ${fileId} in the database ${name}: of its ${dataLength} bytes the server sends ${sent ?? 'none'}`,
+    `cannot read ${fileId} in the database ${name}: of its ${stored} bytes the server sends ${sent ?? 'none'}`,
     { hint: 'Raise max_allowed_packet in the section [mysqld] of the server: at most 1G.' },
   );
 }

@@ -32,7 +32,6 @@ export interface Session {
   /** Takes the server's lock of that name, of 64 characters at most, until `unlock`. */
   lock(name: string): Promise<void>;
   unlock(name: string): Promise<void>;
-  isOpen(): boolean;
   /** Whether it is open, and nothing is left of the work before. */
   isFree(): boolean;
   /** Calls this when the connection has ended, whoever ended it. */
@@ -73,7 +72,6 @@ export async function openSession(link: Link): Promise<Session> {
       await ask('DO RELEASE_LOCK(?)', [name]);
       begun.delete('lock');
     },
-    isOpen,
     isFree: () => isOpen() && begun.size === 0,
     onEnd,
     end: async () => link.close(),
