@@ -7,6 +7,11 @@ const [kind, place, replaced] = process.argv.slice(2) as [string, string, string
 
 async function open(): Promise<Backend> {
   if (kind === 'local') return (await import('../../src/backends/local.js')).openLocal(place);
+  if (kind === 'gridfs') {
+    const { openGridfs } = await import('../../src/backends/gridfs.js');
+    const network = { name: 'mongo', where: 'depot.ini', retried() {}, idleTimeout: 20_000 };
+    return openGridfs({ mongouri: place }, network);
+  }
   const { openSqlite } = await import('../../src/databases/sqlite.js');
   const { openSql } = await import('../../src/backends/sql.js');
   const { zoneClock } = await import('../../src/time.js');
