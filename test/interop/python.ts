@@ -23,7 +23,7 @@ interface StoredFile {
 }
 
 /** A file of a reference: `role` is `file` or the name of the thumbnail, `path` is `storage/id`. */
-export interface ReferencedFile extends Partial<StoredFile> {
+interface ReferencedFile extends Partial<StoredFile> {
   role: string;
   path: string;
   error?: string;
