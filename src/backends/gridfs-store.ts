@@ -73,6 +73,8 @@ export function openStore(settings: GridfsSettings, network: NetworkStorage): Gr
   const request: GridfsStore['request'] = async (action, send) => {
     for (let earlier = 0; ; earlier += 1) {
       try {
+        // By itself the driver does it once, and never again where that fails.
+        await target.client.connect();
         return await send(earlier);
       } catch (error) {
         if (earlier === repeats || !isTransient(error)) {
