@@ -33,7 +33,7 @@ export interface Fault {
 }
 
 /** A piece of bytes on its way through a connection. */
-export interface Passage {
+interface Passage {
   readonly side: Side;
   readonly bytes: Buffer;
   /** True where the other side was the last to speak, or nobody has. */
@@ -43,7 +43,7 @@ export interface Passage {
 }
 
 /** What becomes of a piece: what passes of it, and what is done then. */
-export interface Verdict {
+interface Verdict {
   readonly passes: Buffer;
   readonly act: Act | null;
 }

@@ -9,7 +9,7 @@ import {
 } from './fault.js';
 
 /** Bytes that have come from either side, and how often it has begun to speak. */
-export interface Traffic {
+interface Traffic {
   readonly bytes: Readonly<Record<Side, number>>;
   readonly turns: Readonly<Record<Side, number>>;
 }
@@ -130,7 +130,7 @@ export async function startProxy(target: string): Promise<FaultyProxy> {
     async traffic(action) {
       seen = noTraffic();
       await action();
-      return seen;
+      return structuredClone(seen);
     },
     close: stop,
   };
