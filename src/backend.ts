@@ -81,6 +81,8 @@ export interface Backend {
   readonly readOnly?: DepotError;
   /** True where Python's readers send visitors to the blob's own URL, which denies them. */
   readonly deniesVisitors?: boolean;
+  /** What to run where deleting alone gives no space back: SQL. */
+  readonly reclaim?: string;
 
   place(): Promise<Place>;
   /** Fails, saying why, unless the storage can be reached. */

@@ -43,6 +43,7 @@ export function openSql(database: Database, clock: ZoneClock): Backend {
 
   return {
     holdsWholeBlobs: blobs.holdsWholeBlobs,
+    reclaim: blobs.reclaim,
     ephemeral: false,
     place: () => database.place(),
     ping: () => blobs.ping(),

@@ -109,6 +109,8 @@ export interface BlobColumns {
 export interface BlobTable {
   /** True where the server gives or takes a blob's bytes only all at once. */
   readonly holdsWholeBlobs: boolean;
+  /** The SQL that gives the space of deleted blobs back to the machine. */
+  readonly reclaim: string;
   /** Fails unless the table is there. */
   ping(): Promise<void>;
   /** Makes the table as Kotti does, unless it is there. */

@@ -46,6 +46,7 @@ export function openBlobTable(connection: MysqlConnection): BlobTable {
   };
   return {
     holdsWholeBlobs: true,
+    reclaim: 'OPTIMIZE TABLE blobs',
     ping: () =>
       read('find the table blobs', async (session) => {
         await session.run('SELECT id, file_id, data FROM blobs LIMIT 0');

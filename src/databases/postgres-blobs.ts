@@ -26,6 +26,7 @@ export function openBlobTable(
   const { read, transaction } = connection;
   return {
     holdsWholeBlobs: false,
+    reclaim: 'VACUUM FULL blobs',
     ping: () =>
       read('find the table blobs', async (session) => {
         await session.query('SELECT id, file_id, data FROM blobs LIMIT 0');

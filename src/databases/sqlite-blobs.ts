@@ -41,6 +41,7 @@ export function openBlobTable(connection: SqliteConnection): BlobTable {
   const together = groupCommit(connection, 'write to the table blobs');
   return {
     holdsWholeBlobs: true,
+    reclaim: 'VACUUM',
     ping: () =>
       run('find the table blobs', () => void statement('SELECT id, data FROM blobs LIMIT 0').get()),
     provision: () => run('make the table blobs', () => void handle.exec(kottiTable)),

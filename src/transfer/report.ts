@@ -52,6 +52,11 @@ export function newCounts(): Counts {
   };
 }
 
+/** References that should have moved and did not. */
+export function leftBehind({ missing, changed, failed }: Counts['references']): number {
+  return missing + changed + failed;
+}
+
 /** Who wants to know how a transfer goes. */
 export interface Observer {
   problem(problem: Problem): void;

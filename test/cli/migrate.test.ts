@@ -155,6 +155,25 @@ describe.concurrent('migrate-storage', () => {
     expect({ code, ...objects(out)[0] }).toMatchObject({ code: 0, from: 'dbfiles', to: 'localfs' });
   });
 
+  test('says which step is due', async () => {
+    const here = newSite();
+    const rehearsed = await depot(here, [...site, ...toLocal, '--dry-run']);
+    expect(rehearsed.err).toContain('restart it first');
+
+    const moved = await depot(here, [...site, ...toLocal]);
+    expect(moved.err).toContain('make localfs the first in the configuration');
+    expect(moved.err).toContain('--undo depot-state/dbfiles-to-localfs.sqlite');
+    expect(moved.err).not.toContain('--delete-source');
+
+    appendFileSync(path.join(here, 'production.ini'), '\n[depot]\ndefault = localfs\n');
+    const again = await depot(here, [...site, ...toLocal]);
+    expect(again.err).toContain('--from dbfiles --to localfs --delete-source');
+    expect(again.err).not.toContain('the first in the configuration');
+
+    const emptied = await depot(here, [...site, ...toLocal, '--delete-source']);
+    expect(emptied.err).toContain('give it back to the machine: VACUUM');
+  });
+
   test('--delete-source deletes, says how many, and a rerun finds nothing to do', async () => {
     const here = newSite();
     const { out } = await depot(here, [...site, ...toLocal, '--delete-source']);
@@ -179,7 +198,8 @@ describe.concurrent('migrate-storage', () => {
   test('its hints are commands, also where a name has a space', async () => {
     const here = newSite();
     const text = readFileSync(path.join(here, 'production.ini'), 'utf8');
-    writeFileSync(path.join(here, "bob's.ini"), text.replace('=localfs', '= my files'));
+    const renamed = text.replace('=localfs', '= my files');
+    writeFileSync(path.join(here, "bob's.ini"), `${renamed}\n[depot]\ndefault = my files\n`);
     const args = ['--from', 'dbfiles', '--to', 'my files'];
     const { err } = await depot(here, ['-c', "bob's.ini", 'migrate-storage', ...args]);
     expect(err).toContain(
