@@ -32,10 +32,11 @@ function summaryLines({ source, target, counts }: RunResult, asked: Asked): stri
   const done = asked.dryRun ? 'Would migrate' : asked.undo ? 'Turned back' : 'Migrated';
   const direction = asked.undo ? `to ${target}` : `from ${source} to ${target}`;
   const left = leftBehind(references);
-  const elsewhere = references.scanned - references.migrated - left;
+  const { not_selected: unselected } = references;
+  const elsewhere = references.scanned - references.migrated - left - (unselected ?? 0);
   const lines = [
     `${done} ${counted(references.migrated, 'reference')} ${direction} in ${asked.seconds.toFixed(1)} s.`,
-    `  references: ${references.scanned} read, ${left} left as they are${because(references)}, ${elsewhere} not in ${asked.undo ? target : source}`,
+    `  references: ${references.scanned} read, ${left} left as they are${because(references)}, ${unselected === undefined ? '' : `${unselected} not selected, `}${elsewhere} not in ${asked.undo ? target : source}`,
     `  blobs: ${blobs.copied} ${asked.dryRun ? 'to copy' : 'copied'} (${formatBytes(bytes)}), ` +
       `${blobs.reused} already there${because(blobs)}`,
   ];

@@ -48,10 +48,8 @@ export function candidatesOf(
         .map((reference) => [reference, sourceIds(reference, context.relocation.sources)] as const)
         .filter(([, ids]) => ids.size > 0),
     );
-    const candidate = { row, parsed, moves };
-    if (moves.size === 0 || !isChangeable(column, candidate, context)) continue;
-    if (!fits(column, candidate, context)) continue;
-    candidates.push(candidate);
+    if (moves.size === 0) continue;
+    candidates.push({ row, parsed, moves });
     room -= moves.size;
   }
   return { candidates, rest: [] };
@@ -67,6 +65,15 @@ function reportBroken(column: ReferenceColumn, row: TextRow, context: MigrateCon
     message: 'the text looks like a reference and is no valid JSON',
   });
   return true;
+}
+
+/** Whether the row can be changed as it would have to be; reported where it cannot. */
+export function isMovable(
+  column: ReferenceColumn,
+  candidate: Candidate,
+  context: MigrateContext,
+): boolean {
+  return isChangeable(column, candidate, context) && fits(column, candidate, context);
 }
 
 /** A row that cannot be told from others is refused before any of its blobs is copied. */

@@ -82,7 +82,7 @@ export async function copyBlob(
   }
 }
 
-function missing(source: Storage, id: string): NotCopied {
+export function missing(source: Storage, id: string): NotCopied {
   return { status: 'missing', kind: 'missing-blob', message: `${source.path(id)} does not exist` };
 }
 
@@ -97,7 +97,7 @@ export function failure(error: unknown): NotCopied {
 }
 
 /** Access denied to one blob of a storage that can be reached is that blob's problem alone. */
-async function fromSource<T>(source: Storage, action: () => Promise<T>): Promise<T> {
+export async function fromSource<T>(source: Storage, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {

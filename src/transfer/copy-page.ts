@@ -6,6 +6,8 @@ import {
   type Copied,
   copyBlob,
   failure,
+  fromSource,
+  missing,
   type NotCopied,
   stopsTheRun,
   tolerate,
@@ -14,6 +16,12 @@ import type { MigrateContext } from './migrate.js';
 
 /** Whether each blob is in the target; one that is not in here was not reached. */
 export type Outcomes = ReadonlyMap<string, Copied | NotCopied>;
+
+/** What the source says of blobs: their infos, and why others cannot be copied. */
+export interface Found {
+  readonly infos: ReadonlyMap<string, BlobInfo>;
+  readonly lacking: ReadonlyMap<string, NotCopied>;
+}
 
 /** What ended the copying of a page before its end, other than the user. */
 export interface Fatal {
@@ -26,10 +34,14 @@ export interface Fatal {
  */
 export async function copyBlobs(
   groups: readonly ReadonlySet<string>[],
+  { infos, lacking }: Found,
   context: MigrateContext,
 ): Promise<{ outcomes: Outcomes; fatal: Fatal | null }> {
-  const { missing, infos } = await lookUp(new Set(groups.flatMap((ids) => [...ids])), context);
-  const outcomes = new Map<string, Copied | NotCopied>(missing);
+  const outcomes = new Map<string, Copied | NotCopied>();
+  for (const id of new Set(groups.flatMap((ids) => [...ids]))) {
+    const lack = lacking.get(id);
+    if (lack !== undefined) outcomes.set(id, lack);
+  }
   const complete = groups.filter((ids) => ![...ids].some((id) => outcomes.has(id)));
   let fatal: Fatal | null = null;
   const copyOne = async (id: string): Promise<void> => {
@@ -49,23 +61,21 @@ export async function copyBlobs(
   return { outcomes, fatal };
 }
 
-/** The infos of the blobs that are there, and the missing ones. */
-async function lookUp(
+/** What the source says of each of these blobs. */
+export async function lookUp(
   ids: ReadonlySet<string>,
   { source, concurrency }: MigrateContext,
-): Promise<{ missing: Map<string, NotCopied>; infos: Map<string, BlobInfo> }> {
-  const missing = new Map<string, NotCopied>();
+): Promise<Found> {
   const infos = new Map<string, BlobInfo>();
+  const lacking = new Map<string, NotCopied>();
   const lookUpOne = async (id: string): Promise<void> => {
-    // A blob that cannot be read is not missing: copying it will say what is wrong.
-    const found = await source.find(id).catch(() => undefined);
-    if (found === undefined) return;
-    if (found !== null) return void infos.set(id, found);
-    const message = `${source.path(id)} does not exist`;
-    missing.set(id, { status: 'missing', kind: 'missing-blob', message });
+    const found = await fromSource(source, () => source.find(id)).catch(tolerate);
+    if (found === null) lacking.set(id, missing(source, id));
+    else if ('kind' in found) lacking.set(id, found);
+    else infos.set(id, found);
   };
   await pMap(ids, lookUpOne, { concurrency });
-  return { missing, infos };
+  return { infos, lacking };
 }
 
 /** A blob that several references lack is counted once. */

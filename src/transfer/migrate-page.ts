@@ -1,9 +1,10 @@
 import type { TextRow } from '../databases/database.js';
 import { dumpJson, type JsonObject } from '../python/json.js';
 import { columnName, type ReferenceColumn, rowName } from '../references/columns.js';
-import { type Candidate, candidatesOf, remaining, textAfter } from './candidates.js';
-import { copyBlobs, copyReplaced, type Outcomes } from './copy-page.js';
+import { type Candidate, candidatesOf, isMovable, remaining, textAfter } from './candidates.js';
+import { copyBlobs, copyReplaced, lookUp, type Outcomes } from './copy-page.js';
 import type { MigrateContext } from './migrate.js';
+import { selectFrom } from './selection.js';
 import type { ChangeRecord } from './state.js';
 
 /** How often a row is read again that somebody else keeps changing. */
@@ -32,8 +33,12 @@ async function moveAll(
   const reported = new Set<string>();
   let candidates = all;
   for (let attempt = 1; candidates.length > 0; attempt += 1) {
-    const { outcomes, fatal } = await copyBlobs(groupsOf(candidates), context);
-    const changes = plan(column, candidates, { outcomes, reported }, context);
+    const found = await lookUp(new Set(groupsOf(candidates).flatMap((ids) => [...ids])), context);
+    const movable = selectFrom(candidates, found, context, { count: attempt === 1 }).filter((one) =>
+      isMovable(column, one, context),
+    );
+    const { outcomes, fatal } = await copyBlobs(groupsOf(movable), found, context);
+    const changes = plan(column, movable, { outcomes, reported }, context);
     const lost = await changeReferences(column, changes, context);
     // What had been copied has its references now; what stopped the copying stops the run.
     if (fatal !== null) throw fatal.error;

@@ -9,6 +9,7 @@ import { resumeCopies } from './copy-page.js';
 import { migratePage } from './migrate-page.js';
 import type { Counts, Observer } from './report.js';
 import { resumeRestores } from './restore-blob.js';
+import type { Selection } from './selection.js';
 import type { State } from './state.js';
 
 export interface MigrateOptions {
@@ -29,6 +30,8 @@ export interface MigrateOptions {
   readonly where?: string | undefined;
   /** References to move at most. */
   readonly limit?: number | undefined;
+  /** Which references are moved. */
+  readonly selection: Selection;
   /** Blobs copied at once. */
   readonly concurrency: number;
 }

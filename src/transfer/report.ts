@@ -30,6 +30,8 @@ export interface Counts {
     missing: number;
     changed: number;
     failed: number;
+    /** Left where they are as asked; absent where all were asked for. */
+    not_selected?: number;
   };
   readonly blobs: {
     copied: number;

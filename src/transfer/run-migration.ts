@@ -5,7 +5,12 @@ import { DepotError } from '../errors.js';
 import { errorCode, fileError } from '../files.js';
 import type { Lock } from '../lock.js';
 import type { Manager } from '../manager.js';
-import { findColumns, namedColumns, type ReferenceColumn } from '../references/columns.js';
+import {
+  columnName,
+  findColumns,
+  namedColumns,
+  type ReferenceColumn,
+} from '../references/columns.js';
 import type { Storage } from '../storage.js';
 import { Budget } from './budget.js';
 import type { CopyOptions } from './copy-blob.js';
@@ -13,6 +18,7 @@ import { deleteSource } from './delete-source.js';
 import { migrate } from './migrate.js';
 import { checkCondition, checkStorages } from './preflight.js';
 import { type Counts, newCounts, type Observer } from './report.js';
+import { isLimiting, type Selection } from './selection.js';
 import { openState, type State } from './state.js';
 import { storagesOf } from './state-file.js';
 import { undo } from './undo.js';
@@ -42,6 +48,9 @@ export interface MigrationOptions extends RunOptions {
   readonly privateOk: boolean;
   /** TABLE.COLUMN; empty: those of the configuration, else found by looking. */
   readonly references: readonly string[];
+  /** TABLE.COLUMN: of those, not these. */
+  readonly exclude: readonly string[];
+  readonly selection: Selection;
   /** An SQL condition that rows must meet to be moved. */
   readonly where?: string | undefined;
   /** References to move at most. */
@@ -67,7 +76,7 @@ export async function runMigration(
   const source = await manager.storage(options.from);
   const target = await manager.storage(options.to);
   await checkStorages(source, target, options);
-  const columns = await columnsOf(manager, options.references);
+  const columns = await columnsOf(manager, options);
   if (options.where !== undefined) await checkCondition(columns, options.where);
   // Opened before anything is moved: one that cannot be must not be found out at the end.
   const databases = await manager.allDatabases();
@@ -76,6 +85,7 @@ export async function runMigration(
     : (options.stateFile ?? defaultState(manager, source, target));
   return locked(databases, stateFile, { source, target }, async (state) => {
     const counts = newCounts();
+    if (isLimiting(options.selection)) counts.references.not_selected = 0;
     const budget = new Budget(bytesInFlight);
     const copyOptions = { ...options, source, target, budget, contents: state };
     const error = await endOf(async () => {
@@ -138,7 +148,10 @@ function namesOf({ name }: Storage, manager: Manager): Set<string> {
 }
 
 /** The columns to work on: named by the user, else by the configuration, else found. */
-async function columnsOf(manager: Manager, named: readonly string[]): Promise<ReferenceColumn[]> {
+async function columnsOf(
+  manager: Manager,
+  { references: named, exclude }: Pick<MigrationOptions, 'references' | 'exclude'>,
+): Promise<ReferenceColumn[]> {
   const { databases, references, file } = manager.configuration;
   if (databases.length === 0) {
     throw new DepotError('config', `no database with references is configured in ${file}`, {
@@ -147,7 +160,10 @@ async function columnsOf(manager: Manager, named: readonly string[]): Promise<Re
   }
   const opened = await manager.referenceDatabases();
   const names = named.length > 0 ? named : references.map(({ value }) => value);
-  return names.length > 0 ? namedColumns(opened, names) : findColumns(opened);
+  const columns = await (names.length > 0 ? namedColumns(opened, names) : findColumns(opened));
+  if (exclude.length === 0) return columns;
+  const excluded = new Set((await namedColumns(opened, exclude)).map(columnName));
+  return columns.filter((column) => !excluded.has(columnName(column)));
 }
 
 /** The columns in which the runs of a state file changed references. */

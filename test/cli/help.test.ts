@@ -28,6 +28,7 @@ const commands = {
       '--delete-source',
       '--references',
     ],
+    ...['--exclude', '--larger-than', '--smaller-than', '--older-than'],
     ...['--where', '--limit', '--concurrency', '--state', '--verify', '--undo', '--no-progress'],
   ],
 };

@@ -31,6 +31,8 @@ export function migrate(site: Site, options: Options = {}): Promise<Outcome> {
       deleteSource: false,
       privateOk: false,
       references: [],
+      exclude: [],
+      selection: {},
       ...options,
       ...common,
     }),

@@ -3,9 +3,11 @@ import { type Command, Option } from 'commander';
 import { DepotError, exitCodes } from '../../errors.js';
 import type { Manager } from '../../manager.js';
 import type { MigrationOptions, RunResult } from '../../transfer/run-migration.js';
+import type { Selection } from '../../transfer/selection.js';
 import { collect, parseCount } from '../arguments.js';
 import type { Context } from '../context.js';
 import { type Progress, startProgress } from '../progress.js';
+import { parseAge, parseSize } from '../quantities.js';
 import { printSummary } from '../summary.js';
 
 interface Options {
@@ -17,8 +19,12 @@ interface Options {
   readonly deleteSource?: boolean;
   readonly privateOk?: boolean;
   readonly references?: string[];
+  readonly exclude?: string[];
   readonly where?: string;
   readonly limit?: number;
+  readonly largerThan?: number;
+  readonly smallerThan?: number;
+  readonly olderThan?: number;
   readonly concurrency: number;
   readonly state?: string;
   readonly verify?: string;
@@ -26,10 +32,16 @@ interface Options {
   readonly progress: boolean;
 }
 
+/** The options that leave a part of the references where they are. */
+const limits = [
+  ...(['references', 'exclude', 'where', 'limit'] as const),
+  ...(['largerThan', 'smallerThan', 'olderThan'] as const),
+];
+
 /** The options that say nothing to `--undo`; ignored, one such as `--dry-run` would do harm. */
 const ofForwardRuns = [
   ...['from', 'to', 'fromStorage', 'toStorage', 'dryRun', 'deleteSource', 'privateOk'],
-  ...['references', 'where', 'limit', 'state'],
+  ...['state', ...limits],
 ];
 
 export function registerMigrate(program: Command, start: () => Context): void {
@@ -45,8 +57,12 @@ export function registerMigrate(program: Command, start: () => Context): void {
     .option('--delete-source', 'then delete from the source what nothing names any more')
     .option('--private-ok', 'also to a storage whose files visitors cannot fetch by themselves')
     .option('--references <table.column>', 'only these columns (may be repeated)', collect)
+    .option('--exclude <table.column>', 'without these columns (may be repeated)', collect)
     .option('--where <sql>', 'only rows that meet this condition')
     .option('--limit <count>', 'move at most so many references', parseCount)
+    .option('--larger-than <size>', 'only files larger than this, such as 10M', parseSize)
+    .option('--smaller-than <size>', 'only files smaller than this', parseSize)
+    .option('--older-than <age>', 'only files stored longer ago than this, such as 7d', parseAge)
     .option('--concurrency <count>', 'blobs copied at once', parseCount, 16)
     .option(
       '--state <file>',
@@ -84,7 +100,7 @@ async function migrateStorage(context: Context, options: Options): Promise<void>
     dryRun: options.dryRun === true,
     deleted: options.deleteSource === true,
     privateOk: options.privateOk === true,
-    limited: [options.limit, options.where, options.references].some((one) => one !== undefined),
+    limited: limits.some((limit) => options[limit] !== undefined),
     state: options.state,
     seconds: (Date.now() - started) / 1000,
   });
@@ -99,6 +115,17 @@ function storageNames(options: Options): Pick<MigrationOptions, 'from' | 'to'> {
   throw new DepotError('usage', 'migrate-storage needs --from STORAGE and --to STORAGE', {
     hint: 'Show the configured storages with: depot storages',
   });
+}
+
+function selectionOf({ largerThan, smallerThan, olderThan }: Options): Selection {
+  if (largerThan !== undefined && smallerThan !== undefined && largerThan + 1 >= smallerThan) {
+    throw new DepotError(
+      'usage',
+      `no file is larger than ${largerThan} and smaller than ${smallerThan} bytes`,
+    );
+  }
+  const modifiedBefore = olderThan === undefined ? undefined : new Date(Date.now() - olderThan);
+  return { largerThan, smallerThan, modifiedBefore };
 }
 
 async function run(
@@ -122,6 +149,8 @@ async function run(
     deleteSource: options.deleteSource === true,
     privateOk: options.privateOk === true,
     references: options.references ?? [],
+    exclude: options.exclude ?? [],
+    selection: selectionOf(options),
     where: options.where,
     limit: options.limit,
     stateFile: options.state,
