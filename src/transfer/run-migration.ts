@@ -18,9 +18,11 @@ import { deleteSource } from './delete-source.js';
 import { migrate } from './migrate.js';
 import { checkCondition, checkStorages } from './preflight.js';
 import { type Counts, newCounts, type Observer } from './report.js';
+import { recordEnd, recording, recordOf } from './run-record.js';
 import { isLimiting, type Selection } from './selection.js';
 import { openState, type State } from './state.js';
 import { storagesOf } from './state-file.js';
+import type { RunRecord } from './state-runs.js';
 import { undo } from './undo.js';
 
 /** Bytes of blobs held whole in memory at once; a larger one goes alone. */
@@ -83,14 +85,18 @@ export async function runMigration(
   const stateFile = options.dryRun
     ? null
     : (options.stateFile ?? defaultState(manager, source, target));
-  return locked(databases, stateFile, { source, target }, async (state) => {
+  const { signal } = options;
+  const record = recordOf(options);
+  return locked(databases, stateFile, { source, target, record, signal }, async (state) => {
     const counts = newCounts();
+    const observer = recording(state, options.observer);
     if (isLimiting(options.selection)) counts.references.not_selected = 0;
     const budget = new Budget(bytesInFlight);
     const copyOptions = { ...options, source, target, budget, contents: state };
     const error = await endOf(async () => {
       await migrate({
         ...options,
+        observer,
         copyOptions,
         counts,
         columns,
@@ -101,6 +107,7 @@ export async function runMigration(
       if (!options.deleteSource || options.dryRun || options.signal.aborted) return;
       await deleteSource({
         ...options,
+        observer,
         source,
         target,
         copyOptions,
@@ -123,9 +130,12 @@ export async function runUndo(
   const source = await manager.storage(names.source);
   const target = await manager.storage(names.target);
   const databases = await manager.allDatabases();
-  return locked(databases, stateFile, { source, target }, async (state) => {
+  const record: RunRecord = { kind: 'undo', options: {}, whole: true };
+  const { signal } = options;
+  return locked(databases, stateFile, { source, target, record, signal }, async (state) => {
     const columns = await changedColumns(manager, state);
     const counts = newCounts();
+    const observer = recording(state, options.observer);
     const copyOptions: CopyOptions = {
       ...options,
       source,
@@ -136,7 +146,7 @@ export async function runUndo(
     };
     const [sourceNames, targetNames] = [namesOf(source, manager), namesOf(target, manager)];
     const error = await endOf(() =>
-      undo({ ...options, copyOptions, sourceNames, targetNames, columns, state, counts }),
+      undo({ ...options, observer, copyOptions, sourceNames, targetNames, columns, state, counts }),
     );
     return { source: target.name, target: source.name, counts, stateFile, error };
   });
@@ -189,7 +199,7 @@ function defaultState({ configuration }: Manager, source: Storage, target: Stora
 async function locked(
   databases: readonly Database[],
   stateFile: string | null,
-  storages: { source: Storage; target: Storage },
+  about: { source: Storage; target: Storage; record: RunRecord; signal: AbortSignal },
   run: (state: State) => Promise<RunResult>,
 ): Promise<RunResult> {
   const locks: Lock[] = [];
@@ -198,9 +208,10 @@ async function locked(
       for (const database of await distinct(databases)) locks.push(await lockDatabase(database));
       await makeDirectory(path.dirname(stateFile));
     }
-    const state = openState(stateFile, storages.source.name, storages.target.name);
+    const names = { source: about.source.name, target: about.target.name };
+    const state = openState(stateFile, names, about.record);
     try {
-      return await run(state);
+      return recordEnd(state, await run(state), about.signal);
     } finally {
       state.close();
     }

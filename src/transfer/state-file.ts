@@ -1,10 +1,21 @@
 import { closeSync, openSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { DepotError, type ErrorKind, messageOf } from '../errors.js';
+import { errorCode } from '../files.js';
 
+/** Of the schema, kept in the file as SQLite's `user_version`. */
+const version = 1;
+
+/** docs/state.md tells what it means. */
 const schema = `
   CREATE TABLE IF NOT EXISTS runs (
-    run INTEGER PRIMARY KEY, source TEXT NOT NULL, target TEXT NOT NULL, started TEXT NOT NULL);
+    run INTEGER PRIMARY KEY, kind TEXT NOT NULL, source TEXT NOT NULL, target TEXT NOT NULL,
+    options TEXT NOT NULL, whole INTEGER NOT NULL, started TEXT NOT NULL,
+    ended TEXT, outcome TEXT, error TEXT, counts TEXT);
+  CREATE TABLE IF NOT EXISTS problems (
+    problem INTEGER PRIMARY KEY, run INTEGER NOT NULL, kind TEXT NOT NULL, reference TEXT,
+    path TEXT, message TEXT NOT NULL, at TEXT NOT NULL);
+  CREATE INDEX IF NOT EXISTS problems_by_subject ON problems (reference, path, kind);
   CREATE TABLE IF NOT EXISTS copies (
     source TEXT PRIMARY KEY, target TEXT NOT NULL, sha256 TEXT NOT NULL, length INTEGER NOT NULL,
     version TEXT NOT NULL, run INTEGER NOT NULL, at TEXT NOT NULL);
@@ -13,41 +24,59 @@ const schema = `
   CREATE TABLE IF NOT EXISTS changes (
     change INTEGER PRIMARY KEY, "database" TEXT NOT NULL, "column" TEXT NOT NULL,
     "row" TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,
-    -- 0 meant, 1 done, 2 meant by a run that was stopped then: may be done
+    -- 0 meant, 1 done, 2 meant by a run that was stopped then: may be done, 3 turned back
     done INTEGER NOT NULL DEFAULT 0, run INTEGER NOT NULL, at TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS undos (undo INTEGER PRIMARY KEY, text TEXT NOT NULL);
   CREATE INDEX IF NOT EXISTS changes_by_text ON changes (after);
   CREATE INDEX IF NOT EXISTS changes_by_row ON changes ("row");
   CREATE INDEX IF NOT EXISTS changes_meant ON changes (done) WHERE done = 0;
-  CREATE TEMP TABLE problems (path TEXT PRIMARY KEY);`;
+  CREATE TEMP TABLE blobs_with_problems (path TEXT PRIMARY KEY);
+  PRAGMA user_version = ${version};`;
+
+/** Names of storages. */
+interface Storages {
+  readonly source: string;
+  readonly target: string;
+}
 
 /** The storages between which the runs of an existing state file went. */
-export function storagesOf(file: string): { source: string; target: string } {
-  let handle: Sqlite.Database | undefined;
+export function storagesOf(file: string): Storages {
+  const handle = openToRead(file);
   try {
-    handle = new Sqlite(file, { readonly: true, fileMustExist: true });
-    const run = handle
-      .prepare<[], { source: string; target: string }>('SELECT source, target FROM runs LIMIT 1')
-      .get();
-    if (run !== undefined) return run;
-  } catch (error) {
-    throw new DepotError('not-found', `cannot read the state file ${file}: ${messageOf(error)}`, {
-      hint: 'A migration says at its end where its state is.',
-    });
+    const storages = storagesIn(handle);
+    if (storages !== undefined) return storages;
   } finally {
-    handle?.close();
+    handle.close();
   }
   throw new DepotError('not-found', `the state file ${file} knows of no run`);
 }
 
-/** Opens or makes a state file; null: one in memory. */
-export function openStateFile(file: string | null): Sqlite.Database {
+/** Opens an existing state file without ever changing it; a run may be writing it. */
+export function openToRead(file: string): Sqlite.Database {
+  let handle: Sqlite.Database | undefined;
   try {
-    if (file !== null) refuseOther(file);
-    const handle = new Sqlite(file ?? ':memory:');
+    handle = new Sqlite(file, { readonly: true, fileMustExist: true });
+    if (isEmpty(handle, file, 'usage')) throw notState(file, 'usage');
+    return handle;
+  } catch (error) {
+    handle?.close();
+    if (error instanceof DepotError) throw error;
+    if (errorCode(error) === 'SQLITE_NOTADB') throw notState(file, 'usage');
+    throw new DepotError('not-found', `cannot read the state file ${file}: ${messageOf(error)}`, {
+      hint: 'A migration says at its end where its state is.',
+    });
+  }
+}
+
+/** Opens or makes the state file of runs between these; null: one that is gone when it is closed. */
+export function openStateFile(file: string | null, storages: Storages): Sqlite.Database {
+  try {
+    if (file !== null) refuseOther(file, storages);
+    // An empty name is a temporary file that SQLite removes itself.
+    const handle = new Sqlite(file ?? '');
     handle.pragma('journal_mode = WAL');
     handle.pragma('synchronous = NORMAL');
-    handle.exec(schema);
+    handle.transaction(() => handle.exec(schema))();
     return handle;
   } catch (error) {
     if (error instanceof DepotError) throw error;
@@ -56,21 +85,60 @@ export function openStateFile(file: string | null): Sqlite.Database {
 }
 
 /** Makes the file for its owner's eyes alone; an existing one must be a state file or empty. */
-function refuseOther(file: string): void {
+function refuseOther(file: string, { source, target }: Storages): void {
   closeSync(openSync(file, 'a', 0o600));
   const handle = new Sqlite(file, { readonly: true });
   try {
-    const tables = handle
-      .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
-      .pluck()
-      .all();
-    if (tables.length === 0 || (tables.includes('runs') && tables.includes('copies'))) return;
+    const first = isEmpty(handle, file, 'refused') ? undefined : storagesIn(handle);
+    if (first === undefined || (first.source === source && first.target === target)) return;
+    throw new DepotError(
+      'refused',
+      `${file} is the state of a run from ${first.source} to ${first.target}`,
+      { hint: 'Name another file with --state.' },
+    );
   } finally {
     handle.close();
   }
-  throw new DepotError('refused', `${file} is a database, and no state file`, {
-    hint: 'Name another file with --state.',
+}
+
+function storagesIn(handle: Sqlite.Database): Storages | undefined {
+  return handle.prepare<[], Storages>('SELECT source, target FROM runs LIMIT 1').get();
+}
+
+/** Whether it holds no table yet; fails with `kind` for what is no state file that we know. */
+function isEmpty(handle: Sqlite.Database, file: string, kind: ErrorKind): boolean {
+  const tables = handle
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    .pluck()
+    .all();
+  if (tables.length === 0) return true;
+  if (!tables.includes('runs') || !tables.includes('copies')) throw notState(file, kind);
+  const found = handle.pragma('user_version', { simple: true });
+  if (found === version) return false;
+  throw new DepotError(
+    kind,
+    `${file} is a state file of version ${found}: known here is ${version}`,
+    {
+      hint: 'Use the depot that wrote it, or name another file.',
+    },
+  );
+}
+
+function notState(file: string, kind: ErrorKind): DepotError {
+  return new DepotError(kind, `${file} is no state file of a migration`, {
+    hint: 'Name another file: a migration says at its end where its state is.',
   });
+}
+
+/** Leaves one file behind, which can be read where nothing can be written beside it. */
+export function closeStateFile(handle: Sqlite.Database): void {
+  try {
+    handle.pragma('busy_timeout = 0');
+    handle.pragma('journal_mode = DELETE');
+  } catch {
+    // Somebody reads it: it stays as it is, and complete.
+  }
+  handle.close();
 }
 
 export function cannotWrite(file: string | null, error: unknown, kind: ErrorKind): DepotError {

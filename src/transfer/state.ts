@@ -1,14 +1,14 @@
 import type Sqlite from 'better-sqlite3';
-import { DepotError } from '../errors.js';
 import type { KnownContents } from './copy-blob.js';
-import { cannotWrite, openStateFile } from './state-file.js';
+import { cannotWrite, closeStateFile, openStateFile } from './state-file.js';
+import { beginRun, now, type RunLog, type RunRecord, runLog } from './state-runs.js';
 
 /**
  * What a migration did: the old and new text of every reference, and every blob copied. Written
  * ahead of each change, so that a killed run can be undone too. The run itself never depends on
  * it: the references say what is left to do.
  */
-export interface State extends KnownContents {
+export interface State extends KnownContents, RunLog {
   /** The SHA-256 and source version of the copy that we made of this blob, if we did. */
   copyOf(path: string): { sha256: string; version: string; run: number } | null;
   /** Their contents are known at both ends from then on. */
@@ -32,7 +32,14 @@ export interface State extends KnownContents {
   /** The columns in which references changed. */
   columns(): { database: string; column: string }[];
   /** What stood in that row, or in any of its column, before it became `text`; else null. */
-  before(row: { database: string; column: string; row: string; text: string }): string | null;
+  before(row: {
+    database: string;
+    column: string;
+    row: string;
+    text: string;
+  }): { change: number; text: string } | null;
+  /** After a reference got back the text that stood there before such a change. */
+  recordUndone(change: number): void;
   /** The texts that were written into that row. */
   texts(row: { database: string; row: string }): string[];
   /** Number of this run among those of the file, from 1. */
@@ -65,23 +72,16 @@ export interface ChangeRecord {
   readonly after: string;
 }
 
-/** Opens or makes a state file, for a run between these storages; null keeps it in memory. */
-export function openState(file: string | null, source: string, target: string): State {
-  const handle = openStateFile(file);
-  const first = handle
-    .prepare<[], { source: string; target: string }>('SELECT * FROM runs LIMIT 1')
-    .get();
-  if (first !== undefined && (first.source !== source || first.target !== target)) {
-    handle.close();
-    throw new DepotError(
-      'refused',
-      `${file} is the state of a run from ${first.source} to ${first.target}`,
-      { hint: 'Name another file with --state.' },
-    );
-  }
+/** Opens or makes a state file, for a run between these storages; null: one that is soon gone. */
+export function openState(
+  file: string | null,
+  { source, target }: { source: string; target: string },
+  record: RunRecord,
+): State {
+  const handle = openStateFile(file, { source, target });
   const writing = writer(file);
-  const insertRun = handle.prepare('INSERT INTO runs (source, target, started) VALUES (?, ?, ?)');
-  const run = writing(() => Number(insertRun.run(source, target, now()).lastInsertRowid))();
+  const run = writing(() => beginRun(handle, source, target, record))();
+  const log = runLog(handle, run);
   return {
     run,
     source,
@@ -89,8 +89,10 @@ export function openState(file: string | null, source: string, target: string): 
     ...copiesIn(handle, run, writing),
     ...changesIn(handle, run, writing),
     ...undosIn(handle, writing),
-    ...historyIn(handle),
-    close: () => void handle.close(),
+    ...historyIn(handle, writing),
+    recordProblem: writing(log.recordProblem),
+    recordEnd: writing(log.recordEnd),
+    close: () => closeStateFile(handle),
   };
 }
 
@@ -108,10 +110,6 @@ function writer(file: string | null): Writing {
     };
 }
 
-function now(): string {
-  return new Date().toISOString();
-}
-
 function copiesIn(
   handle: Sqlite.Database,
   run: number,
@@ -124,7 +122,7 @@ function copiesIn(
   const selectContent = handle.prepare(`SELECT 1 FROM contents WHERE path = ?1 AND sha256 = ?2
     UNION ALL SELECT 1 FROM copies WHERE source = ?1 AND sha256 = ?2`);
   const insertContent = handle.prepare('INSERT OR IGNORE INTO contents VALUES (?, ?)');
-  const insertProblem = handle.prepare('INSERT OR IGNORE INTO problems VALUES (?)');
+  const insertProblem = handle.prepare('INSERT OR IGNORE INTO blobs_with_problems VALUES (?)');
   const recordCopies = handle.transaction((copies: readonly CopyRecord[]) => {
     for (const { source, target, sha256, length, version } of copies) {
       insert.run(source, target, sha256, length, version, run, now());
@@ -219,16 +217,18 @@ function undosIn(
   };
 }
 
-function historyIn(handle: Sqlite.Database): Pick<State, 'columns' | 'before' | 'texts'> {
+function historyIn(
+  handle: Sqlite.Database,
+  writing: Writing,
+): Pick<State, 'columns' | 'before' | 'recordUndone' | 'texts'> {
   const selectColumns = handle.prepare<[], { database: string; column: string }>(
     'SELECT DISTINCT "database", "column" FROM changes',
   );
-  const selectBefore = handle
-    .prepare<string[], string>(
-      `SELECT before FROM changes WHERE after = ? AND "database" = ? AND "column" = ?
-       ORDER BY "row" = ? DESC, change DESC LIMIT 1`,
-    )
-    .pluck();
+  const selectBefore = handle.prepare<string[], { change: number; text: string }>(
+    `SELECT change, before AS text FROM changes WHERE after = ? AND "database" = ? AND "column" = ?
+     ORDER BY "row" = ? DESC, change DESC LIMIT 1`,
+  );
+  const turnBack = handle.prepare('UPDATE changes SET done = 3 WHERE change = ?');
   const selectTexts = handle
     .prepare<string[], string>('SELECT after FROM changes WHERE "row" = ? AND "database" = ?')
     .pluck();
@@ -236,6 +236,7 @@ function historyIn(handle: Sqlite.Database): Pick<State, 'columns' | 'before' | 
     columns: () => selectColumns.all(),
     before: ({ database, column, row, text }) =>
       selectBefore.get(text, database, column, row) ?? null,
+    recordUndone: writing((change: number) => void turnBack.run(change)),
     texts: ({ database, row }) => selectTexts.all(row, database),
   };
 }

@@ -42,8 +42,9 @@ async function undoRow(column: ReferenceColumn, row: TextRow, options: UndoOptio
   const { database, table } = column;
   const name = rowName(column, row);
   const place = { database: database.name, column: columnName(column), row: name };
-  const before = state.before({ ...place, text: row.text });
-  if (before === null) return reportChanged(row, place, options);
+  const change = state.before({ ...place, text: row.text });
+  if (change === null) return reportChanged(row, place, options);
+  const { text: before } = change;
   const [then, now] = [named(before, sourceNames), named(row.text, sourceNames)];
   const references = then.references - now.references;
   const versions = new Map<string, string>();
@@ -56,16 +57,17 @@ async function undoRow(column: ReferenceColumn, row: TextRow, options: UndoOptio
     }
     versions.set(id, restored);
   }
-  const change = { table, column: column.column.name, position: row.position };
+  const where = { table, column: column.column.name, position: row.position };
   const undoing = state.recordUndo(before);
-  const [made] = await database.change([{ ...change, before: row.text, after: before }]);
+  const [made] = await database.change([{ ...where, before: row.text, after: before }]);
   if (made === true) {
+    state.recordUndone(change.change);
     counts.references.migrated += references;
     if (await restoreReplaced(versions, name, options)) state.closeUndo(undoing);
     return;
   }
   state.closeUndo(undoing);
-  const text = await database.textAt(table, change.column, row.position);
+  const text = await database.textAt(table, where.column, row.position);
   if (text !== null) await undoRow(column, { ...row, text }, options);
 }
 

@@ -219,7 +219,7 @@ describe.concurrent('migrate-storage', () => {
     const here = newSite();
     const ended = await depot(here, [...site, ...toLocal, '--state', 'Kotti.db']);
     expect(ended).toMatchObject({ code: 4, out: '' });
-    expect(ended.err).toContain('Kotti.db is a database, and no state file');
+    expect(ended.err).toContain('Kotti.db is no state file of a migration');
     await depot(here, [...site, ...toLocal, '--limit', '1', '--state', 's.sqlite']);
     expect(statSync(path.join(here, 's.sqlite')).mode & 0o777).toBe(0o600);
   });

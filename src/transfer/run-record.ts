@@ -1,0 +1,54 @@
+import { messageOf } from '../errors.js';
+import type { Observer } from './report.js';
+import type { MigrationOptions, RunResult } from './run-migration.js';
+import type { State } from './state.js';
+import type { RunRecord } from './state-runs.js';
+
+/** What is noted of a migration as it begins. */
+export function recordOf(options: MigrationOptions): RunRecord {
+  const { references, exclude, where, limit, selection } = options;
+  const { largerThan, smallerThan, modifiedBefore } = selection;
+  const limits = {
+    ...(references.length > 0 && { references }),
+    ...(exclude.length > 0 && { exclude }),
+    ...(where !== undefined && { where }),
+    ...(limit !== undefined && { limit }),
+    ...(largerThan !== undefined && { larger_than: largerThan }),
+    ...(smallerThan !== undefined && { smaller_than: smallerThan }),
+    ...(modifiedBefore !== undefined && { modified_before: modifiedBefore.toISOString() }),
+  };
+  const ways = {
+    ...(options.deleteSource && { delete_source: true }),
+    ...(options.privateOk && { private_ok: true }),
+    ...(options.verifyFull && { verify: 'full' }),
+  };
+  const whole = Object.keys(limits).length === 0;
+  return { kind: 'migrate', options: { ...limits, ...ways }, whole };
+}
+
+/** The observer, with every problem noted in the state first. */
+export function recording(state: State, observer: Observer): Observer {
+  return {
+    problem(problem) {
+      state.recordProblem(problem);
+      observer.problem(problem);
+    },
+    progress: (counts) => observer.progress(counts),
+  };
+}
+
+/** Notes how a run ended; its result, or what kept that from being noted. */
+export function recordEnd(state: State, result: RunResult, signal: AbortSignal): RunResult {
+  const { counts, error } = result;
+  const stopped = error === null ? 'finished' : 'failed';
+  try {
+    state.recordEnd({
+      outcome: signal.aborted ? 'interrupted' : stopped,
+      error: error === null || signal.aborted ? null : messageOf(error),
+      counts,
+    });
+    return result;
+  } catch (failure) {
+    return { ...result, error: error ?? failure };
+  }
+}
