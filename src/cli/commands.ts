@@ -50,6 +50,10 @@ const entries: readonly CommandEntry[] = [
     names: ['migrate-storage', 'migrate'],
     load: async () => (await import('./commands/migrate-storage.js')).registerMigrate,
   },
+  {
+    names: ['copy', 'backup'],
+    load: async () => (await import('./commands/copy.js')).registerCopy,
+  },
 ];
 
 /**

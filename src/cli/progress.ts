@@ -1,22 +1,21 @@
-import type { Counts, Observer, Problem } from '../transfer/report.js';
+import type { Observer, Problem } from '../transfer/report.js';
 import type { Context } from './context.js';
-import { counted, formatBytes } from './output.js';
 
 /** Seconds between two lines of progress where there is no terminal. */
 const lineEvery = 10;
 
 /** Shows how a transfer goes and names what could not be done. */
-export interface Progress extends Observer {
+export interface Progress<C> extends Observer<C> {
   /** Whether anything was not done. */
   readonly problems: number;
   stop(): void;
 }
 
 /** A bar on a terminal; elsewhere a line now and then with `-v`, else nothing. */
-export async function startProgress(
+export async function startProgress<C>(
   context: Context,
-  options: { bar: boolean },
-): Promise<Progress> {
+  options: { bar: boolean; describe: (counts: C) => string },
+): Promise<Progress<C>> {
   const { output } = context;
   const wanted = options.bar && output.verbosity !== 'quiet' && isTerminal();
   const show = wanted ? await bar() : lines(context);
@@ -32,13 +31,14 @@ export async function startProgress(
         output.problem(`${where}${problem.message}`, { type: 'problem', ...problem });
       });
     },
-    progress: (counts) => show.update(counts),
+    progress: (counts) => show.update(() => options.describe(counts)),
     stop: () => show.stop(),
   };
 }
 
 interface Display {
-  update(counts: Counts): void;
+  /** Takes what to say, which is asked for only when it is shown. */
+  update(text: () => string): void;
   /** Prints lines without tearing the display. */
   aside(print: () => void): void;
   stop(): void;
@@ -48,23 +48,18 @@ function isTerminal(): boolean {
   return process.stderr.isTTY === true && process.env.TERM !== 'dumb';
 }
 
-function describe({ references, blobs, bytes }: Counts): string {
-  const copied = `${counted(blobs.copied, 'blob')} copied, ${formatBytes(bytes)}`;
-  return `${counted(references.migrated, 'reference')} migrated, ${copied}`;
-}
-
 /** The number of references is not known before the end, so the bar counts and does not fill. */
 async function bar(): Promise<Display> {
   const { default: progress } = await import('cli-progress');
   const started = Date.now();
   const frames = ['|', '/', '-', '\\'];
   let frame = 0;
-  let text = '';
+  let text = (): string => '';
   const line = new progress.SingleBar({
     format() {
       frame += 1;
       const seconds = Math.floor((Date.now() - started) / 1000);
-      return `${frames[frame % frames.length]}  ${text}  ${seconds} s`;
+      return `${frames[frame % frames.length]}  ${text()}  ${seconds} s`;
     },
     stream: process.stderr,
     hideCursor: true,
@@ -77,8 +72,8 @@ async function bar(): Promise<Display> {
   process.once('exit', stop);
   line.start(0, 0);
   return {
-    update(counts) {
-      text = describe(counts);
+    update(latest) {
+      text = latest;
       line.update(0);
     },
     aside(print) {
@@ -95,16 +90,17 @@ async function bar(): Promise<Display> {
 }
 
 function lines({ output }: Context): Display {
-  let latest = '';
+  let text = (): string => '';
   let said = '';
   const timer = setInterval(() => {
+    const latest = text();
     if (latest !== said) output.detail(latest);
     said = latest;
   }, lineEvery * 1000);
   timer.unref();
   return {
-    update: (counts) => {
-      latest = describe(counts);
+    update: (latest) => {
+      text = latest;
     },
     aside: (print) => print(),
     stop: () => clearInterval(timer),

@@ -1,5 +1,5 @@
 import type { Manager } from '../manager.js';
-import { leftBehind } from '../transfer/report.js';
+import { type Counts, leftBehind } from '../transfer/report.js';
 import type { RunResult } from '../transfer/run-migration.js';
 import type { Context } from './context.js';
 import { type Asked, nextSteps } from './next-steps.js';
@@ -25,6 +25,12 @@ export async function printSummary(
     output.note('Interrupted. Everything is consistent: run it again to go on.');
   else if (result.error === null)
     for (const line of await nextSteps(context, manager, result, asked)) output.note(line);
+}
+
+/** How far a migration has come, on a line. */
+export function describeCounts({ references, blobs, bytes }: Counts): string {
+  const copied = `${counted(blobs.copied, 'blob')} copied, ${formatBytes(bytes)}`;
+  return `${counted(references.migrated, 'reference')} migrated, ${copied}`;
 }
 
 function summaryLines({ source, target, counts }: RunResult, asked: Asked): string[] {

@@ -1,3 +1,6 @@
+/** Bytes of blobs held whole in memory at once; a larger one goes alone. */
+export const bytesInFlight = 64 * 1024 * 1024;
+
 /**
  * A number of bytes that may be in flight at once. What is larger than the whole budget waits
  * until nothing else is, and then goes alone.

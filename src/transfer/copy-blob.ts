@@ -65,17 +65,39 @@ export async function copyBlob(
   options: CopyOptions,
   seen?: BlobInfo,
 ): Promise<Copied | NotCopied> {
-  const { source, target, budget, signal } = options;
+  return attempt(way, options, seen, async (info) => {
+    const existing = await options.target.find(way.targetId);
+    if (existing === null) return write(way, null, options);
+    return reuse(way, { info, existing }, options);
+  });
+}
+
+/**
+ * Copies a blob with its metadata, whatever the target has under its identifier: `version` of it is
+ * replaced, and nothing that somebody else writes there meanwhile; null: nothing is there.
+ */
+export async function mirrorBlob(
+  way: Way,
+  options: CopyOptions,
+  seen: BlobInfo,
+  version: string | null,
+): Promise<Copied | NotCopied> {
+  return attempt(way, options, seen, () => write(way, version, options));
+}
+
+/** Copies with the memory for it; what concerns this blob alone is told, not thrown. */
+async function attempt(
+  way: Way,
+  { source, target, budget, signal }: CopyOptions,
+  seen: BlobInfo | undefined,
+  copy: (info: BlobInfo) => Promise<Copied | NotCopied>,
+): Promise<Copied | NotCopied> {
   signal.throwIfAborted();
   try {
     const info = seen ?? (await fromSource(source, () => source.find(way.id)));
     if (info === null) return missing(source, way.id);
     const inMemory = source.backend.holdsWholeBlobs || target.backend.holdsWholeBlobs;
-    return await budget.run(inMemory ? info.contentLength : 0, async () => {
-      const existing = await target.find(way.targetId);
-      if (existing === null) return write(way, null, options);
-      return reuse(way, { info, existing }, options);
-    });
+    return await budget.run(inMemory ? info.contentLength : 0, () => copy(info));
   } catch (error) {
     if (signal.aborted || stopsTheRun(error)) throw error;
     return isNotFound(error) ? missing(source, way.id) : failure(error);

@@ -60,8 +60,8 @@ export function leftBehind({ missing, changed, failed }: Counts['references']): 
 }
 
 /** Who wants to know how a transfer goes. */
-export interface Observer {
+export interface Observer<C = Counts> {
   problem(problem: Problem): void;
   /** Called whenever the counts have changed. */
-  progress(counts: Counts): void;
+  progress(counts: C): void;
 }

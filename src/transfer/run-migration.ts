@@ -12,7 +12,7 @@ import {
   type ReferenceColumn,
 } from '../references/columns.js';
 import type { Storage } from '../storage.js';
-import { Budget } from './budget.js';
+import { Budget, bytesInFlight } from './budget.js';
 import type { CopyOptions } from './copy-blob.js';
 import { deleteSource } from './delete-source.js';
 import { migrate } from './migrate.js';
@@ -24,9 +24,6 @@ import { openState, type State } from './state.js';
 import { storagesOf } from './state-file.js';
 import type { RunRecord } from './state-runs.js';
 import { undo } from './undo.js';
-
-/** Bytes of blobs held whole in memory at once; a larger one goes alone. */
-const bytesInFlight = 64 * 1024 * 1024;
 
 export interface RunOptions {
   readonly observer: Observer;

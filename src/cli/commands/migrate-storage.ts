@@ -2,13 +2,14 @@ import v8 from 'node:v8';
 import { type Command, Option } from 'commander';
 import { DepotError, exitCodes } from '../../errors.js';
 import type { Manager } from '../../manager.js';
+import type { Counts } from '../../transfer/report.js';
 import type { MigrationOptions, RunResult } from '../../transfer/run-migration.js';
 import type { Selection } from '../../transfer/selection.js';
 import { collect, parseCount } from '../arguments.js';
 import type { Context } from '../context.js';
 import { type Progress, startProgress } from '../progress.js';
 import { parseAge, parseSize } from '../quantities.js';
-import { printSummary } from '../summary.js';
+import { describeCounts, printSummary } from '../summary.js';
 
 interface Options {
   readonly from?: string;
@@ -85,7 +86,10 @@ async function migrateStorage(context: Context, options: Options): Promise<void>
   v8.setFlagsFromString('--semi-space-growth-factor=1');
   const names = options.undo === undefined ? storageNames(options) : null;
   const manager = await context.manager();
-  const progress = await startProgress(context, { bar: options.progress && !context.output.json });
+  const progress = await startProgress(context, {
+    bar: options.progress && !context.output.json,
+    describe: describeCounts,
+  });
   // Until all of it is done, also where nobody reads the output any more.
   context.exitCode = exitCodes.failed;
   let result: RunResult;
@@ -132,7 +136,7 @@ async function run(
   manager: Manager,
   names: Pick<MigrationOptions, 'from' | 'to'> | null,
   options: Options,
-  { context, progress }: { context: Context; progress: Progress },
+  { context, progress }: { context: Context; progress: Progress<Counts> },
 ): Promise<RunResult> {
   const { runMigration, runUndo } = await import('../../transfer/run-migration.js');
   const common = {

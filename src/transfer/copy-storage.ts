@@ -1,0 +1,111 @@
+import { pMapIterable } from 'p-map';
+import type { BlobInfo } from '../backend.js';
+import { type CopyOptions, failure, mirrorBlob, type NotCopied, stopsTheRun } from './copy-blob.js';
+import { openIdentifiers } from './identifier-set.js';
+import { deleteSurplus } from './mirror-delete.js';
+import type { Observer } from './report.js';
+
+/** What a copy of a storage has done, in the words of its `--json` output. */
+export interface CopyCounts {
+  readonly blobs: {
+    copied: number;
+    /** In the target already, with other content or metadata. */
+    replaced: number;
+    unchanged: number;
+    failed: number;
+    deleted: number;
+  };
+  /** Of the blobs copied and replaced. */
+  bytes: number;
+}
+
+export interface CopyStorageOptions {
+  readonly copyOptions: CopyOptions;
+  /** Added to as it goes. */
+  readonly counts: CopyCounts;
+  readonly observer: Observer<CopyCounts>;
+  readonly signal: AbortSignal;
+  /** Blobs copied at once. */
+  readonly concurrency: number;
+  /** Compares SHA-256, reading both sides, in place of length and time. */
+  readonly checksum: boolean;
+  /** How many blobs that only the target has are deleted there at most; null: none is. */
+  readonly maxDelete: number | null;
+}
+
+export function newCopyCounts(): CopyCounts {
+  return { blobs: { copied: 0, replaced: 0, unchanged: 0, failed: 0, deleted: 0 }, bytes: 0 };
+}
+
+/**
+ * Copies what is new or changed in the source to the target, under the identifiers that it has
+ * there, and touches no reference. With `maxDelete` the target becomes a mirror: what the source
+ * has no more is deleted there, unless anything failed before.
+ */
+export async function copyStorage(options: CopyStorageOptions): Promise<void> {
+  const { copyOptions, counts, signal, observer, concurrency, maxDelete } = options;
+  const { source, target } = copyOptions;
+  const kept = maxDelete === null ? null : openIdentifiers();
+  try {
+    const copyOne = async (id: string): Promise<void> => {
+      if (signal.aborted) return;
+      kept?.add(target.idFor(id));
+      const failed = await bringOver(id, options).catch((error: unknown): NotCopied | null => {
+        if (signal.aborted) return null;
+        if (stopsTheRun(error)) throw error;
+        return failure(error);
+      });
+      observer.progress(counts);
+      if (failed === null) return;
+      counts.blobs.failed += 1;
+      const { kind, message } = failed;
+      observer.problem({ kind, reference: null, path: source.path(id), message });
+    };
+    for await (const _ of pMapIterable(source.list(), copyOne, { concurrency })) {
+      if (signal.aborted) return;
+    }
+    if (kept !== null && counts.blobs.failed === 0) await deleteSurplus(kept, options);
+  } finally {
+    kept?.close();
+  }
+}
+
+/** Copies a blob where that is needed; null where the target has it now, or the source no more. */
+async function bringOver(id: string, options: CopyStorageOptions): Promise<NotCopied | null> {
+  const { copyOptions, counts } = options;
+  const { source, target } = copyOptions;
+  const info = await source.find(id);
+  if (info === null) return null;
+  const targetId = target.idFor(id);
+  const there = await target.find(targetId);
+  if (there !== null && (await isUnchanged(info, there, options))) {
+    counts.blobs.unchanged += 1;
+    return null;
+  }
+  const outcome = await mirrorBlob({ id, targetId }, copyOptions, info, there?.version ?? null);
+  if ('kind' in outcome) return outcome.status === 'missing' ? null : outcome;
+  counts.blobs[there === null ? 'copied' : 'replaced'] += 1;
+  counts.bytes += outcome.length;
+  return null;
+}
+
+/**
+ * Whether the target has this content: by length and time (in seconds, which every storage keeps),
+ * or, where one of the times is not known or it is asked for, by SHA-256.
+ */
+async function isUnchanged(
+  here: BlobInfo,
+  there: BlobInfo,
+  { copyOptions, checksum }: Pick<CopyStorageOptions, 'copyOptions' | 'checksum'>,
+): Promise<boolean> {
+  if (here.contentLength !== there.contentLength) return false;
+  const [changed, copied] = [secondsOf(here), secondsOf(there)];
+  if (!checksum && changed !== null && copied !== null) return changed === copied;
+  const { source, target, signal } = copyOptions;
+  const { sha256 } = await source.hash(here.id, signal);
+  return sha256 === (await target.hash(there.id, signal)).sha256;
+}
+
+function secondsOf({ lastModified }: BlobInfo): number | null {
+  return lastModified === null ? null : Math.floor(lastModified.getTime() / 1000);
+}
