@@ -1,5 +1,5 @@
 import Sqlite from 'better-sqlite3';
-import { isOdd, mentionKey, mentionKeys, readings } from '../references/mentions.js';
+import { markMentions } from './mention-marks.js';
 
 /** A blob of the source that a reference names in the target now. */
 export interface MovedBlob {
@@ -32,9 +32,7 @@ const schema = `
     id TEXT PRIMARY KEY, targetId TEXT NOT NULL, key TEXT, moved INTEGER NOT NULL DEFAULT 0,
     mention TEXT, sourceVersion TEXT, targetVersion TEXT);
   CREATE INDEX blobs_by_key ON blobs (key);
-  CREATE INDEX blobs_by_target ON blobs (targetId);
-  -- In upper case, which is one for ς and σ, ß and ss: what is looked for in every text.
-  CREATE TABLE odd (id TEXT PRIMARY KEY, upper TEXT NOT NULL);`;
+  CREATE INDEX blobs_by_target ON blobs (targetId);`;
 
 interface BlobRow {
   readonly id: string;
@@ -50,33 +48,19 @@ export function openFindings(): Findings {
   const handle = new Sqlite('');
   handle.exec(schema);
   const insert = handle.prepare('INSERT OR IGNORE INTO blobs (id, targetId, key) VALUES (?, ?, ?)');
-  const insertOdd = handle.prepare('INSERT OR IGNORE INTO odd VALUES (?, ?)');
+  const marks = markMentions(handle);
   const markMoved = handle.prepare('UPDATE blobs SET moved = 1 WHERE targetId = ?');
   const markEqual = handle.prepare(
     'UPDATE blobs SET sourceVersion = ?, targetVersion = ? WHERE id = ?',
   );
-  const markKey = handle.prepare('UPDATE blobs SET mention = ? WHERE key = ? AND mention IS NULL');
-  const markOdd = handle.prepare(`UPDATE blobs SET mention = ? WHERE mention IS NULL
-    AND id IN (SELECT id FROM odd WHERE instr(?, id) > 0 OR instr(?, upper) > 0)`);
   const selectMoved = handle.prepare<[string], BlobRow>(
     'SELECT * FROM blobs WHERE moved = 1 AND id > ? ORDER BY id LIMIT 1',
   );
-  let odd = false;
   return {
-    add(id, targetId) {
-      insert.run(id, targetId, mentionKey(id));
-      if (!isOdd(id)) return;
-      odd = true;
-      insertOdd.run(id, id.toUpperCase());
-    },
+    add: (id, targetId) => void insert.run(id, targetId, marks.keyOf(id)),
     record: (action) => handle.transaction(action)(),
     moved: (targetId) => void markMoved.run(targetId),
-    mentioned(text, where) {
-      for (const reading of readings(text)) {
-        for (const key of mentionKeys(reading)) markKey.run(where, key);
-        if (odd) markOdd.run(where, reading, reading.toUpperCase());
-      }
-    },
+    mentioned: (text, where) => marks.mentioned(text, where),
     equal: (id, ...versions) => void markEqual.run(...versions, id),
     *blobs() {
       for (let row = selectMoved.get(''); row !== undefined; row = selectMoved.get(row.id)) {

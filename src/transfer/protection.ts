@@ -1,6 +1,7 @@
-import type { Database, Table } from '../databases/database.js';
+import type { Database } from '../databases/database.js';
 import { DepotError } from '../errors.js';
-import { pages, rowName, textColumns } from '../references/columns.js';
+import { allTexts } from '../references/all-texts.js';
+import { rowName } from '../references/columns.js';
 import { formatReferenceText, parseReferenceText } from '../references/reference.js';
 import { eraseNames, sourceIds } from '../references/relocate.js';
 import type { Storage } from '../storage.js';
@@ -44,33 +45,22 @@ async function scan(
 ): Promise<number> {
   const publicUrl = (id: string): string | null => target.publicUrl(id);
   let references = 0;
-  const tables = (await database.tables()).map(withoutBlobIndex);
-  for (const column of textColumns(database, tables)) {
-    for await (const page of pages(column)) {
-      if (signal.aborted) return references;
-      findings.record(() => {
-        for (const row of page) {
-          const parsed = parseReferenceText(row.text);
-          references += parsed?.references.length ?? 0;
-          for (const reference of parsed?.references ?? []) {
-            for (const id of sourceIds(reference, targetNames)) findings.moved(id);
-          }
-          const rest =
-            parsed === null
-              ? row.text
-              : formatReferenceText(parsed, (one) => eraseNames(one, targetNames, publicUrl));
-          findings.mentioned(rest, rowName(column, row));
+  for await (const { column, rows } of allTexts(database)) {
+    if (signal.aborted) return references;
+    findings.record(() => {
+      for (const row of rows) {
+        const parsed = parseReferenceText(row.text);
+        references += parsed?.references.length ?? 0;
+        for (const reference of parsed?.references ?? []) {
+          for (const id of sourceIds(reference, targetNames)) findings.moved(id);
         }
-      });
-    }
+        const rest =
+          parsed === null
+            ? row.text
+            : formatReferenceText(parsed, (one) => eraseNames(one, targetNames, publicUrl));
+        findings.mentioned(rest, rowName(column, row));
+      }
+    });
   }
   return references;
-}
-
-/** `blobs.file_id` is where Kotti keeps a blob, not a mention of it. */
-function withoutBlobIndex(table: Table): Table {
-  const names = new Set(table.columns.map(({ name }) => name));
-  if (table.name !== 'blobs' || !names.has('file_id') || !names.has('data')) return table;
-  const columns = table.columns.filter(({ name }) => name !== 'file_id' && name !== 'data');
-  return { ...table, columns };
 }
