@@ -1,7 +1,7 @@
-import { closeSync, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { DepotError, type ErrorKind, messageOf } from '../errors.js';
-import { errorCode } from '../files.js';
+import { errorCode, fileError } from '../files.js';
 
 /** Of the schema, kept in the file as SQLite's `user_version`. */
 const version = 1;
@@ -55,16 +55,15 @@ export function storagesOf(file: string): Storages {
 export function openToRead(file: string): Sqlite.Database {
   let handle: Sqlite.Database | undefined;
   try {
+    accessSync(file, constants.R_OK);
+    if (!statSync(file).isFile()) throw notState(file, 'usage');
     handle = new Sqlite(file, { readonly: true, fileMustExist: true });
     if (isEmpty(handle, file, 'usage')) throw notState(file, 'usage');
     return handle;
   } catch (error) {
     handle?.close();
-    if (error instanceof DepotError) throw error;
     if (errorCode(error) === 'SQLITE_NOTADB') throw notState(file, 'usage');
-    throw new DepotError('not-found', `cannot read the state file ${file}: ${messageOf(error)}`, {
-      hint: 'A migration says at its end where its state is.',
-    });
+    throw fileError(error, `cannot read the state file ${file}`);
   }
 }
 

@@ -29,7 +29,16 @@ const commands = {
       '--references',
     ],
     ...['--exclude', '--larger-than', '--smaller-than', '--older-than'],
-    ...['--where', '--limit', '--concurrency', '--state', '--verify', '--undo', '--no-progress'],
+    ...[
+      '--where',
+      '--limit',
+      '--concurrency',
+      '--state',
+      '--verify',
+      '--undo',
+      '--report',
+      '--no-progress',
+    ],
   ],
 };
 

@@ -30,6 +30,7 @@ interface Options {
   readonly state?: string;
   readonly verify?: string;
   readonly undo?: string;
+  readonly report?: string;
   readonly progress: boolean;
 }
 
@@ -76,8 +77,18 @@ export function registerMigrate(program: Command, start: () => Context): void {
         'turn the references back that the runs of a state file moved',
       ).conflicts(ofForwardRuns),
     )
+    .addOption(
+      new Option('--report <state>', 'tell what the runs of a state file did').conflicts([
+        ...ofForwardRuns,
+        ...['undo', 'verify'],
+      ]),
+    )
     .option('--no-progress', 'no progress bar')
-    .action((options: Options) => migrateStorage(start(), options));
+    .action(async (options: Options) => {
+      if (options.report === undefined) return migrateStorage(start(), options);
+      const { printReport } = await import('../state-report.js');
+      return printReport(start(), options.report);
+    });
 }
 
 async function migrateStorage(context: Context, options: Options): Promise<void> {
