@@ -20,7 +20,7 @@ export interface ReportedRun {
 }
 
 /** A row whose text was changed; uncertain where the run was killed just then. */
-export interface ReportedChange {
+interface ReportedChange {
   readonly status: 'done' | 'uncertain' | 'turned-back';
   readonly run: number;
   readonly database: string;
@@ -29,7 +29,7 @@ export interface ReportedChange {
   readonly at: string;
 }
 
-export interface ReportedCopy {
+interface ReportedCopy {
   readonly run: number;
   /** `storage/id` */
   readonly source: string;
@@ -53,7 +53,7 @@ export interface ReportedProblem {
 }
 
 /** In the words of the summary; `kept` are blobs that were to be deleted. */
-export type ProblemStatus = 'missing' | 'changed' | 'failed' | 'kept';
+type ProblemStatus = 'missing' | 'changed' | 'failed' | 'kept';
 
 export interface Totals {
   readonly changes: Readonly<Record<ReportedChange['status'], number>>;
