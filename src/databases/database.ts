@@ -1,5 +1,6 @@
 import type { BlobSource, Place } from '../backend.js';
 import type { Lock } from '../lock.js';
+import type { Shard } from './shard.js';
 
 /** A value of a key column. */
 export type KeyValue = string | number | bigint | Uint8Array | null;
@@ -72,8 +73,11 @@ export interface Database {
    */
   asStored?(table: Table, column: string, texts: readonly string[]): Promise<readonly string[]>;
   readonly blobs: BlobTable;
-  /** Keeps other migrations off this database; null where one holds it. Dies with its process. */
-  lockMigrations(): Promise<Lock | null>;
+  /**
+   * Keeps other migrations off this database; from a shard's only those off that `exclude` it. Fails
+   * with `refused`, naming the process that holds it. Dies with its own process.
+   */
+  lockMigrations(shard: Shard | null): Promise<Lock>;
   close(): Promise<void>;
 }
 

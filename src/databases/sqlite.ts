@@ -1,11 +1,11 @@
 import { constants } from 'node:fs';
-import { access, realpath } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import Sqlite from 'better-sqlite3';
 import { DepotError, messageOf } from '../errors.js';
 import { errorCode, fileError, placeOf } from '../files.js';
-import { tryLock } from '../lock.js';
 import type { Database } from './database.js';
 import { openBlobTable } from './sqlite-blobs.js';
+import { lockMigrations } from './sqlite-lock.js';
 import { readTables } from './sqlite-tables.js';
 import { changeTexts, readText, readTexts } from './sqlite-texts.js';
 
@@ -42,8 +42,7 @@ export async function openSqlite(file: string): Promise<Database> {
       connection.run('read a row', () => readText(connection.handle, table, column, position)),
     change: (changes) =>
       connection.run('change references', () => changeTexts(connection.handle, changes)),
-    // Beside the file, so that every configuration that names the database finds the same one.
-    lockMigrations: async () => tryLock(`${await realpath(file)}-depot-lock`),
+    lockMigrations: (shard) => lockMigrations(file, shard),
     blobs: openBlobTable(connection),
     close: async () => void connection.handle.close(),
   };

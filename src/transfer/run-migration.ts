@@ -202,7 +202,8 @@ async function locked(
   const locks: Lock[] = [];
   try {
     if (stateFile !== null) {
-      for (const database of await distinct(databases)) locks.push(await lockDatabase(database));
+      for (const database of await distinct(databases))
+        locks.push(await database.lockMigrations(null));
       await makeDirectory(path.dirname(stateFile));
     }
     const names = { source: about.source.name, target: about.target.name };
@@ -221,15 +222,6 @@ async function locked(
 async function distinct(databases: readonly Database[]): Promise<Database[]> {
   const places = await Promise.all(databases.map((database) => database.place()));
   return [...new Map(databases.map((one, index) => [places[index]?.identity, one])).values()];
-}
-
-async function lockDatabase(database: Database): Promise<Lock> {
-  const lock = await database.lockMigrations();
-  if (lock !== null) return lock;
-  throw new DepotError(
-    'refused',
-    `another migration of this site is running: it holds ${database.name}`,
-  );
 }
 
 async function makeDirectory(directory: string): Promise<void> {

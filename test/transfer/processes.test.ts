@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import Sqlite from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { tryLock } from '../../src/lock.js';
-import { runMigrationProcess } from './processes.js';
+import { lockMigrations } from '../../src/databases/sqlite-lock.js';
+import { runMigrationProcess, signalWhen, startMigration } from './processes.js';
 import { resolveReferences, storagesNamed } from './resolved.js';
 import { migrate } from './runs.js';
 import {
@@ -84,7 +87,7 @@ test('a second run is refused while one holds the lock, and so is an undo', asyn
   const { stateFile } = await migrate(site);
   addRow(site, referenceText('dbfiles', await addBlob(site, 'dbfiles', 'more')));
   const before = await resolveReferences(site);
-  const lock = tryLock(`${site.database}-depot-lock`);
+  const lock = await lockMigrations(site.database, null);
   const other = ['--state', path.join(site.directory, 'other.sqlite')];
   for (const args of [
     [],
@@ -94,14 +97,32 @@ test('a second run is refused while one holds the lock, and so is an undo', asyn
   ]) {
     const { code, stderr } = await runMigrationProcess(site, args);
     expect(code).toBe(4);
-    expect(stderr).toContain('another migration of this site is running');
+    expect(stderr).toContain(
+      `another migration of this site is running: process ${process.pid} on ${hostname()}, started 2`,
+    );
   }
   expect(await identifiers(site, 'localfs')).toHaveLength(1);
   const dry = await runMigrationProcess(site, ['--dry-run']);
   expect([dry.code, dry.summary?.references.migrated]).toEqual([0, 1]);
-  lock?.release();
+  lock.release();
   expect((await runMigrationProcess(site)).code).toBe(0);
   expect(await resolveReferences(site)).toEqual(before);
+});
+
+test('the lock of a killed run is taken over, and what it noted of itself is gone then', async () => {
+  const site = makeSite();
+  addRow(site, referenceText('dbfiles', await addBlob(site, 'dbfiles', 'content')));
+  const note = `${site.database}-depot-lock-holder`;
+  // Until this ends, no reference can change.
+  const writer = new Sqlite(site.database);
+  writer.exec('BEGIN IMMEDIATE');
+  const { signal } = await signalWhen(startMigration(site), 'SIGKILL', () => existsSync(note));
+  writer.close();
+  expect(signal).toBe('SIGKILL');
+  expect(existsSync(note)).toBe(true);
+  expect((await runMigrationProcess(site)).code).toBe(0);
+  expect(existsSync(note)).toBe(false);
+  expect(await storagesNamed(site)).toEqual({ localfs: 1 });
 });
 
 test('exit codes say how it ended', async () => {

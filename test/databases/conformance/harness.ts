@@ -1,5 +1,7 @@
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import type { Database, Table, TextQuery, TextRow } from '../../../src/databases/database.js';
+import type { Shard } from '../../../src/databases/shard.js';
+import type { Lock } from '../../../src/lock.js';
 
 /** A database of its own for one test, gone when the test ends. */
 export interface OpenedDatabase {
@@ -50,3 +52,8 @@ export async function allRows(database: Database, query: TextQuery): Promise<Tex
 }
 
 export const texts = (rows: readonly TextRow[]): string[] => rows.map(({ text }) => text);
+
+/** Waits until a lock that is being given back can be taken. */
+export function locked(database: Database, shard: Shard | null = null): Promise<Lock> {
+  return vi.waitFor(() => database.lockMigrations(shard), { timeout: 10_000 });
+}

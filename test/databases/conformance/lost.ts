@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import type { BlobSource } from '../../../src/backend.js';
 import type { Database } from '../../../src/databases/database.js';
+import type { DepotError } from '../../../src/errors.js';
 import { collected, pattern } from '../../conformance/harness.js';
-import { allRows, type OpenedDatabase, tableOf, texts } from './harness.js';
+import { allRows, locked, type OpenedDatabase, tableOf, texts } from './harness.js';
 
 /** How the suite gets at databases whose connections can be ended. */
 export interface LostHarness {
@@ -145,15 +147,16 @@ export function lostConnections(harness: LostHarness): void {
     const table = await tableOf(database, 't');
     const [row] = await database.texts({ table, column: 'v', limit: 1 });
     const change = { table, column: 'v', position: row?.position ?? [] };
-    expect(await database.lockMigrations()).not.toBeNull();
+    await database.lockMigrations(null);
     await endAll();
     expect(await database.change([{ ...change, before: 'a', after: 'b' }])).toEqual([true]);
     const other = await reopen();
-    expect(await other.lockMigrations()).toBeNull();
+    await expect(other.lockMigrations(null)).rejects.toMatchObject({ kind: 'refused' });
     await endAll();
-    await expect.poll(() => other.lockMigrations()).not.toBeNull();
+    await locked(other);
     await expect(database.change([{ ...change, before: 'b', after: 'c' }])).rejects.toMatchObject({
       kind: 'refused',
+      message: expect.stringContaining(`process ${process.pid} on ${hostname()}`),
     });
     expect(await database.textAt(table, 'v', change.position)).toBe('b');
   });
@@ -169,11 +172,15 @@ export function lostConnections(harness: LostHarness): void {
       });
       onTestFinished(() => void child.kill('SIGKILL'));
       expect(String((await once(child.stdout, 'data'))[0])).toBe('half way\n');
-      expect(await database.lockMigrations()).toBeNull();
+      const refusal = await database.lockMigrations(null).catch((error: DepotError) => error);
+      expect(refusal).toMatchObject({ kind: 'refused' });
+      expect(refusal).toMatchObject({
+        message: expect.stringContaining(`process ${child.pid} on`),
+      });
       expect(await database.blobs.find('new')).toEqual([]);
       child.kill('SIGKILL');
       await once(child, 'exit');
-      await expect.poll(() => database.lockMigrations()).not.toBeNull();
+      await locked(database);
       expect(await database.blobs.find('new')).toEqual([]);
       expect((await contentOf(database, 'old'))?.toString()).toBe('kept');
       expect(await database.blobs.insert('new', columns, sourceOf(much))).toBe(much.byteLength);
