@@ -20,6 +20,8 @@ export interface BlobInfo {
   readonly contentType: string;
   /** Bytes. */
   readonly contentLength: number;
+  /** Bytes that are there, where the store knows that apart from what it says of them. */
+  readonly storedLength?: number;
   readonly lastModified: Date | null;
   /**
    * Opaque; changes whenever the blob is replaced, as far as the store can tell without reading

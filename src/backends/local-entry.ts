@@ -104,6 +104,7 @@ async function infoOf(
     id,
     ...metadata,
     contentLength: contentLength ?? Number(file.size),
+    storedLength: Number(file.size),
     version: `${version}/${versionOf(file)}`,
   };
 }

@@ -54,6 +54,10 @@ const entries: readonly CommandEntry[] = [
     names: ['copy', 'backup'],
     load: async () => (await import('./commands/copy.js')).registerCopy,
   },
+  {
+    names: ['check'],
+    load: async () => (await import('./commands/check.js')).registerCheck,
+  },
 ];
 
 /**

@@ -8,6 +8,8 @@ const lineEvery = 10;
 export interface Progress<C> extends Observer<C> {
   /** Whether anything was not done. */
   readonly problems: number;
+  /** Prints what a command was asked for; waits for a slow reader. */
+  data(line: string, object: unknown): Promise<void>;
   stop(): void;
 }
 
@@ -32,6 +34,13 @@ export async function startProgress<C>(
       });
     },
     progress: (counts) => show.update(() => options.describe(counts)),
+    async data(line, object) {
+      let written: Promise<void> | undefined;
+      show.aside(() => {
+        written = output.data(line, object);
+      });
+      await written;
+    },
     stop: () => show.stop(),
   };
 }

@@ -11,7 +11,13 @@ export type ProblemKind =
   | 'still-mentioned'
   | 'source-replaced'
   | 'copy-failed'
-  | 'delete-failed';
+  | 'delete-failed'
+  | 'unknown-storage'
+  | 'inconsistent-reference'
+  | 'unreferenced-blob'
+  | 'duplicate-blob'
+  | 'wrong-length'
+  | 'unreadable-blob';
 
 /** An item that was not done as asked. */
 export interface Problem {

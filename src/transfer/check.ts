@@ -1,0 +1,162 @@
+import { pMapIterable } from 'p-map';
+import type { BlobInfo } from '../backend.js';
+import type { Database } from '../databases/database.js';
+import { DepotError, isNotFound, messageOf } from '../errors.js';
+import type { Storage } from '../storage.js';
+import type { Budget } from './budget.js';
+import { checkReferences, type NamedStorage } from './check-references.js';
+import { fromSource, stopsTheRun } from './copy-blob.js';
+import { type Inventory, openInventory, type PlacedBlob } from './inventory.js';
+import type { Problem, ProblemKind } from './report.js';
+
+/** What a check has looked at, in the words of its `--json` output. */
+export interface CheckCounts {
+  readonly references: { scanned: number };
+  readonly blobs: { checked: number };
+  /** Of the blobs checked. */
+  bytes: number;
+  /** How many problems of each kind. */
+  readonly problems: Partial<Record<ProblemKind, number>>;
+}
+
+export interface CheckOptions {
+  /** The storages to look through, one for each place. */
+  readonly storages: readonly Storage[];
+  /** Every configured storage; `place` is the index in `storages`. */
+  readonly named: readonly NamedStorage[];
+  readonly databases: readonly Database[];
+  /** Reads every blob, in place of its metadata alone. */
+  readonly deep: boolean;
+  readonly budget: Budget;
+  /** Added to as it goes. */
+  readonly counts: CheckCounts;
+  /** Takes each problem. */
+  found(problem: Problem): Promise<void>;
+  /** Called whenever the counts have changed. */
+  progress(counts: CheckCounts): void;
+  readonly signal: AbortSignal;
+  /** Blobs looked at together. */
+  readonly concurrency: number;
+}
+
+export function newCheckCounts(): CheckCounts {
+  return { references: { scanned: 0 }, blobs: { checked: 0 }, bytes: 0, problems: {} };
+}
+
+/**
+ * Compares references and blobs. The storages are listed first and the databases read behind that,
+ * so that what is uploaded meanwhile is nothing that nobody names.
+ */
+export async function check(options: CheckOptions): Promise<void> {
+  const { databases, counts, named, signal } = options;
+  const inventory = openInventory();
+  const found = (problem: Problem): Promise<void> => report(problem, options);
+  try {
+    await takeStock(inventory, options);
+    for (const database of databases) {
+      const texts = { database, storages: named, inventory, signal, found };
+      const references = await checkReferences(texts);
+      counts.references.scanned += references;
+    }
+    if (signal.aborted) return;
+    await reportAbsent(inventory, options);
+    await checkBlobs(inventory, options);
+    if (databases.length === 0 || signal.aborted) return;
+    for (const blob of inventory.unnamed()) {
+      await reportUnnamed(blob, options);
+    }
+  } finally {
+    inventory.close();
+  }
+}
+
+async function report(problem: Problem, { counts, found }: CheckOptions): Promise<void> {
+  counts.problems[problem.kind] = (counts.problems[problem.kind] ?? 0) + 1;
+  await found(problem);
+}
+
+/** Lists all storages into the inventory. */
+async function takeStock(inventory: Inventory, options: CheckOptions): Promise<void> {
+  for (const [place, storage] of options.storages.entries()) {
+    for await (const id of storage.list()) {
+      if (options.signal.aborted) return;
+      if (inventory.add({ place, id })) continue;
+      const message = 'it is there more than once';
+      await report(
+        { kind: 'duplicate-blob', reference: null, path: storage.path(id), message },
+        options,
+      );
+    }
+  }
+}
+
+/** Looks each of them up, since it may have been uploaded since the storages were listed. */
+async function reportAbsent(inventory: Inventory, options: CheckOptions): Promise<void> {
+  const { storages, signal, concurrency } = options;
+  const lookUp = async ({ place, id, where }: PlacedBlob & { where: string }): Promise<void> => {
+    const storage = storages[place] as Storage;
+    if (signal.aborted) return;
+    const found = await storage.find(id).catch((error: unknown) => {
+      // What is there and damaged is found below.
+      if (stopsTheRun(error)) throw error;
+      return undefined;
+    });
+    if (found !== null) return;
+    const path = storage.path(id);
+    const message = `${path} does not exist`;
+    await report({ kind: 'missing-blob', reference: where, path, message }, options);
+  };
+  for await (const _ of pMapIterable(inventory.absent(), lookUp, { concurrency }));
+}
+
+async function checkBlobs(inventory: Inventory, options: CheckOptions): Promise<void> {
+  const { storages, signal, concurrency, counts } = options;
+  const checkOne = async ({ place, id }: PlacedBlob): Promise<void> => {
+    const storage = storages[place] as Storage;
+    if (signal.aborted) return;
+    try {
+      const { contentLength, storedLength = contentLength } = await fromSource(storage, () =>
+        look(storage, id, options),
+      );
+      counts.bytes += contentLength;
+      if (storedLength !== contentLength) {
+        const path = storage.path(id);
+        const message = `${path} says ${contentLength} bytes and has ${storedLength}`;
+        await report({ kind: 'wrong-length', reference: null, path, message }, options);
+      }
+    } catch (error) {
+      // It was deleted since it was listed.
+      if (signal.aborted || isNotFound(error)) return;
+      if (stopsTheRun(error)) throw error;
+      const damaged = error instanceof DepotError && error.kind === 'damaged';
+      const kind = damaged ? 'damaged-blob' : 'unreadable-blob';
+      const path = storage.path(id);
+      await report({ kind, reference: null, path, message: messageOf(error) }, options);
+    }
+    counts.blobs.checked += 1;
+    options.progress(counts);
+  };
+  for await (const _ of pMapIterable(inventory.blobs(), checkOne, { concurrency }));
+}
+
+/** What the storage says of the blob; for a deep check all of it is read. */
+async function look(
+  storage: Storage,
+  id: string,
+  { deep, budget, signal }: CheckOptions,
+): Promise<BlobInfo> {
+  const info = await storage.info(id);
+  if (!deep) return info;
+  const inMemory = storage.backend.holdsWholeBlobs ? info.contentLength : 0;
+  await budget.run(inMemory, () => storage.hash(id, signal));
+  return info;
+}
+
+async function reportUnnamed({ place, id }: PlacedBlob, options: CheckOptions): Promise<void> {
+  const storage = options.storages[place] as Storage;
+  const info = await storage.find(id).catch(() => undefined);
+  if (info === null) return;
+  const path = storage.path(id);
+  const message = `nothing names ${path}`;
+  await report({ kind: 'unreferenced-blob', reference: null, path, message }, options);
+}

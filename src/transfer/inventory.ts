@@ -1,0 +1,71 @@
+import Sqlite from 'better-sqlite3';
+import { markMentions } from './mention-marks.js';
+
+/** A blob of one of several places, numbered from 0. */
+export interface PlacedBlob {
+  readonly place: number;
+  readonly id: string;
+}
+
+/** What places hold, and what texts say of it. */
+export interface Inventory {
+  /** Says false where the place has shown that identifier before. */
+  add(blob: PlacedBlob): boolean;
+  /** Runs several of the following in one transaction. */
+  record(action: () => void): void;
+  /** A reference at `where` names this blob, whether it has been added or not. */
+  named(blob: PlacedBlob, where: string): void;
+  /** Whatever `text` mentions is not unnamed. */
+  mentioned(text: string, where: string): void;
+  /** The blobs that were added, in the order of their identifiers. */
+  blobs(): Iterable<PlacedBlob>;
+  /** Those of them that nothing names or mentions. */
+  unnamed(): Iterable<PlacedBlob>;
+  /** Blobs that references name and nobody has added, each with the references. */
+  absent(): Iterable<PlacedBlob & { readonly where: string }>;
+  close(): void;
+}
+
+const schema = `
+  CREATE TABLE blobs (
+    number INTEGER PRIMARY KEY, place INTEGER NOT NULL, id TEXT NOT NULL, key TEXT,
+    named INTEGER NOT NULL DEFAULT 0, mention TEXT);
+  CREATE UNIQUE INDEX blobs_by_id ON blobs (place, id);
+  CREATE INDEX blobs_by_key ON blobs (key);
+  CREATE TABLE absent (
+    number INTEGER PRIMARY KEY, place INTEGER NOT NULL, id TEXT NOT NULL, "where" TEXT NOT NULL);`;
+
+type Numbered<T> = T & { readonly number: number };
+
+/** Opens an empty inventory: a temporary file, since there may be millions of blobs. */
+export function openInventory(): Inventory {
+  // An empty name is a temporary file that SQLite removes itself.
+  const handle = new Sqlite('');
+  handle.exec(schema);
+  const marks = markMentions(handle);
+  const insert = handle.prepare('INSERT OR IGNORE INTO blobs (place, id, key) VALUES (?, ?, ?)');
+  const markNamed = handle.prepare('UPDATE blobs SET named = 1 WHERE place = ? AND id = ?');
+  const insertAbsent = handle.prepare('INSERT INTO absent (place, id, "where") VALUES (?, ?, ?)');
+  /** Row by row, so that other statements may run in between. */
+  function* rows<T>(from: string): Generator<T> {
+    const next = handle.prepare<[number], Numbered<T>>(
+      `SELECT * FROM ${from} AND number > ? ORDER BY number LIMIT 1`,
+    );
+    for (let row = next.get(0); row !== undefined; row = next.get(row.number)) yield row;
+  }
+  return {
+    add: ({ place, id }) => insert.run(place, id, marks.keyOf(id)).changes === 1,
+    record: (action) => handle.transaction(action)(),
+    named({ place, id }, where) {
+      if (markNamed.run(place, id).changes > 0) return;
+      // In another spelling it may be there.
+      marks.mentioned(id, where);
+      insertAbsent.run(place, id, where);
+    },
+    mentioned: (text, where) => marks.mentioned(text, where),
+    blobs: () => rows('blobs WHERE true'),
+    unnamed: () => rows('blobs WHERE named = 0 AND mention IS NULL'),
+    absent: () => rows('absent WHERE true'),
+    close: () => void handle.close(),
+  };
+}
