@@ -23,7 +23,7 @@ async function start(args) {
     return;
   }
   // Synchronizing many small files at once takes threads.
-  if (process.env.UV_THREADPOOL_SIZE === undefined) process.env.UV_THREADPOOL_SIZE = '16';
+  if (process.env.UV_THREADPOOL_SIZE === undefined) process.env.UV_THREADPOOL_SIZE = '32';
   const { enableCompileCache } = process.getBuiltinModule('node:module');
   if (enableCompileCache) enableCompileCache();
   const { main } = await import('../dist/cli/main.js');

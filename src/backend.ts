@@ -60,6 +60,20 @@ export interface BlobContent {
   close(): Promise<void>;
 }
 
+/** A blob whose bytes are all in memory, as it was at one moment. */
+export interface WholeBlob {
+  readonly info: BlobInfo;
+  /** They belong to the reader, who may even detach their memory. */
+  readonly bytes: Uint8Array;
+}
+
+/** A small blob to be stored under a new identifier. */
+export interface NewBlob {
+  readonly id: string;
+  readonly bytes: Uint8Array;
+  readonly metadata: BlobMetadata;
+}
+
 /** A copy that a service has made by itself, and by which it is known to equal its source. */
 export interface ServiceCopy {
   /** Bytes. */
@@ -115,6 +129,20 @@ export interface Backend {
    * Fails and is durable as `create`.
    */
   copyFrom?(source: Backend, sourceId: string, id: string): Promise<ServiceCopy | null>;
+
+  /*
+   * Several small blobs at once, where that costs less than one after the other. About what is not
+   * plain of a blob (missing, damaged, taken) these say nothing: the methods above tell why.
+   */
+  /** As `info` gives them, in any order, without those of which `info` has to tell. */
+  infos?(ids: readonly string[]): Promise<BlobInfo[]>;
+  /** As `read` gives them, in any order, without those of which `read` has to tell. */
+  readMany?(ids: readonly string[]): Promise<WholeBlob[]>;
+  /**
+   * As `create`, of blobs with different identifiers: for each, in order, the bytes that the store
+   * itself counts, or null where it was not created.
+   */
+  createMany?(blobs: readonly NewBlob[]): Promise<(number | null)[]>;
   delete(id: string): Promise<void>;
   /** Identifiers exactly as stored, as they come, never all in memory. */
   list(): AsyncIterable<string>;

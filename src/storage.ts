@@ -4,12 +4,14 @@ import type {
   BlobInfo,
   BlobMetadata,
   ByteRange,
+  NewBlob,
   Place,
   ServiceCopy,
+  WholeBlob,
 } from './backend.js';
 import { DepotError, isNotFound } from './errors.js';
 import { guessType } from './python/mimetypes.js';
-import { abortable, measured, newMeasure, release } from './streams.js';
+import { abortable, measured, newMeasure, release, sha256Of } from './streams.js';
 
 /** Bytes to store: what iterates over chunks, such as any readable stream. */
 export type Source = AsyncIterable<Uint8Array>;
@@ -35,6 +37,11 @@ export interface Written {
 export interface MeasuredContent extends BlobContent {
   /** SHA-256 in hexadecimal. */
   sha256(): string;
+}
+
+/** A blob in memory, and its bytes' SHA-256 in hexadecimal. */
+export interface HashedBlob extends WholeBlob {
+  readonly sha256: string;
 }
 
 /**
@@ -118,6 +125,35 @@ export class Storage {
     const { info, chunks, sha256 } = await this.read(id, signal === undefined ? {} : { signal });
     for await (const chunk of chunks) release(chunk);
     return { info, sha256: sha256() };
+  }
+
+  /**
+   * Infos of several blobs, as far as the storage gives them at once; `find` tells of the others.
+   */
+  async infos(ids: readonly string[]): Promise<BlobInfo[]> {
+    return (await this.backend.infos?.(ids.filter((id) => this.backend.acceptsId(id)))) ?? [];
+  }
+
+  /** Several small blobs, as far as the storage gives them at once; `read` tells of the others. */
+  async readMany(ids: readonly string[]): Promise<HashedBlob[]> {
+    const { backend } = this;
+    const blobs = (await backend.readMany?.(ids.filter((id) => backend.acceptsId(id)))) ?? [];
+    return blobs
+      .filter(({ info, bytes }) => bytes.byteLength === info.contentLength)
+      .map((blob) => ({ ...blob, sha256: sha256Of(blob.bytes) }));
+  }
+
+  /** Whether `createMany` does more than leave all to `create`. */
+  get createsMany(): boolean {
+    return this.backend.createMany !== undefined;
+  }
+
+  /** Stores several small blobs at once; says which ones. `create` tells of the others. */
+  async createMany(blobs: readonly NewBlob[]): Promise<boolean[]> {
+    this.checkWritable();
+    for (const { id } of blobs) this.#check(id);
+    const stored = (await this.backend.createMany?.(blobs)) ?? [];
+    return blobs.map(({ bytes }, index) => stored[index] === bytes.byteLength);
   }
 
   /** Stores a new blob, under `id` or a new identifier. */

@@ -47,6 +47,11 @@ export function newMeasure(): Measure {
   return { length: 0, hash: createHash('sha256') };
 }
 
+/** In hexadecimal. */
+export function sha256Of(bytes: Uint8Array): string {
+  return process.getBuiltinModule('node:crypto').hash('sha256', bytes);
+}
+
 /** Passes chunks on, counting and hashing them; fails at the end unless they have that length. */
 export async function* measured(
   source: AsyncIterable<Uint8Array>,

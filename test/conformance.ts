@@ -6,6 +6,7 @@ import { identifiers } from './conformance/identifiers.js';
 import { listing } from './conformance/listing.js';
 import { metadata } from './conformance/metadata.js';
 import { reading } from './conformance/reading.js';
+import { several } from './conformance/several.js';
 import { writing } from './conformance/writing.js';
 
 export type { Harness, Opened } from './conformance/harness.js';
@@ -22,5 +23,6 @@ export function conformance(name: string, harness: Harness): void {
     identifiers(harness);
     failingSources(harness);
     concurrency(harness);
+    several(harness);
   });
 }

@@ -45,7 +45,7 @@ export async function createEntry(
 }
 
 /** A directory of its own to put a blob together in. */
-async function makeStaged(storagePath: string): Promise<string> {
+export async function makeStaged(storagePath: string): Promise<string> {
   const staging = path.join(storagePath, stagingName);
   const staged = path.join(staging, newUuid());
   while (true) {

@@ -9,6 +9,7 @@ import { chunkSize } from '../streams.js';
 import { derivedUuid, newUuid } from './identifiers.js';
 import { metadataName, type OpenBlob, openEntry } from './local-entry.js';
 import { createEntry, deleteEntry, removeStaging, replaceEntry } from './local-write.js';
+import { createEntries } from './local-write-many.js';
 
 /** Directory entries looked at together while listing. */
 const listBatch = 64;
@@ -55,6 +56,13 @@ export function openLocal(storagePath: string): Backend {
         own(source, `cannot store ${id}`),
         metadata,
       ).catch((error: unknown) => explain(error, storagePath, id, 'store'));
+    },
+    createMany(blobs) {
+      staged = true;
+      const entries = blobs.map((blob) => ({ ...blob, directory: directoryOf(blob.id) }));
+      return createEntries(storagePath, entries).catch((error: unknown) => {
+        throw fileError(error, `cannot store blobs in ${storagePath}`);
+      });
     },
     replace(id, source, metadata) {
       return replaceEntry(directoryOf(id), own(source, `cannot replace ${id}`), metadata).catch(

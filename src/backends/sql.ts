@@ -1,5 +1,5 @@
 import type { Backend, BlobInfo, BlobMetadata } from '../backend.js';
-import type { BlobColumns, BlobRow, Database } from '../databases/database.js';
+import type { BlobColumns, BlobRow, BlobTable, Database } from '../databases/database.js';
 import { DepotError } from '../errors.js';
 import type { ZoneClock } from '../time.js';
 import { derivedUuid, newUuid } from './identifiers.js';
@@ -76,6 +76,7 @@ export function openSql(database: Database, clock: ZoneClock): Backend {
         close,
       };
     },
+    ...manyAtOnce(blobs, clock),
     async create(id, source, metadata) {
       const stored = await blobs.insert(id, columnsOf(metadata), source);
       if (stored !== null) return stored;
@@ -103,6 +104,36 @@ export function openSql(database: Database, clock: ZoneClock): Backend {
     },
     close: () => database.close(),
   };
+}
+
+/** Of an identifier in another spelling, or in several rows, the methods for one blob have to tell. */
+function manyAtOnce(
+  { findMany, readMany }: BlobTable,
+  clock: ZoneClock,
+): Pick<Backend, 'infos' | 'readMany'> {
+  return {
+    ...(findMany && {
+      async infos(ids) {
+        const rows = await findMany(ids);
+        return onlyRows(ids, rows, (row) => row).map((row) => infoOf(row, clock));
+      },
+    }),
+    ...(readMany && {
+      async readMany(ids) {
+        const found = onlyRows(ids, await readMany(ids), ({ row }) => row);
+        return found.flatMap(({ row, data }) =>
+          data === null ? [] : [{ info: infoOf(row, clock), bytes: data }],
+        );
+      },
+    }),
+  };
+}
+
+/** What belongs to the only row of its identifier. */
+function onlyRows<T>(ids: readonly string[], all: readonly T[], rowOf: (one: T) => BlobRow): T[] {
+  const rows = new Map<string, T[]>(ids.map((id) => [id, []]));
+  for (const one of all) rows.get(rowOf(one).fileId)?.push(one);
+  return [...rows.values()].flatMap((some) => (some.length === 1 ? some : []));
 }
 
 function infoOf(row: BlobRow, clock: ZoneClock): BlobInfo {

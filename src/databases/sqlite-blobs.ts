@@ -35,9 +35,27 @@ function rowOf({ contentLength, dataLength, ...row }: WideRow): BlobRow {
   };
 }
 
+interface WideRowWithData extends WideRow {
+  /** Text, too, is what SQLite lets anybody write there. */
+  readonly data: Buffer | string | null;
+}
+
+function withData({ data, ...row }: WideRowWithData): { row: BlobRow; data: Buffer | null } {
+  return { row: rowOf(row), data: typeof data === 'string' ? Buffer.from(data) : data };
+}
+
 /** Kotti's table `blobs` in SQLite, whose drivers give and take a blob only whole. */
 export function openBlobTable(connection: SqliteConnection): BlobTable {
   const { handle, run, statement } = connection;
+  const rowsOf = (fileId: string): BlobRow[] =>
+    statement<[string], WideRow>(
+      `SELECT ${rowColumns} FROM blobs WHERE file_id = ? ORDER BY id LIMIT 2`,
+    )
+      .safeIntegers()
+      .all(fileId)
+      .map(rowOf);
+  // Each statement of its own would lock the file, and look for what others left.
+  const atOnce = handle.transaction(<T>(read: () => T): T => read()) as <T>(read: () => T) => T;
   const together = groupCommit(connection, 'write to the table blobs');
   return {
     holdsWholeBlobs: true,
@@ -45,15 +63,8 @@ export function openBlobTable(connection: SqliteConnection): BlobTable {
     ping: () =>
       run('find the table blobs', () => void statement('SELECT id, data FROM blobs LIMIT 0').get()),
     provision: () => run('make the table blobs', () => void handle.exec(kottiTable)),
-    find: (fileId) =>
-      run('look up a blob', () =>
-        statement<[string], WideRow>(
-          `SELECT ${rowColumns} FROM blobs WHERE file_id = ? ORDER BY id LIMIT 2`,
-        )
-          .safeIntegers()
-          .all(fileId)
-          .map(rowOf),
-      ),
+    find: (fileId) => run('look up a blob', () => rowsOf(fileId)),
+    findMany: (fileIds) => run('look up blobs', () => atOnce(() => fileIds.flatMap(rowsOf))),
     page: (after, limit) =>
       run('list blobs', () =>
         statement<[number | bigint, number], { id: bigint; fileId: string }>(
@@ -64,23 +75,29 @@ export function openBlobTable(connection: SqliteConnection): BlobTable {
       ),
     async read(id) {
       const found = await run('read a blob', () =>
-        statement<[number | bigint], WideRow & { data: Buffer | string | null }>(
+        statement<[number | bigint], WideRowWithData>(
           `SELECT ${rowColumns}, data FROM blobs WHERE id = ?`,
         )
           .safeIntegers()
           .get(id),
       );
       if (found === undefined) return null;
-      const { data: value, ...row } = found;
-      const data = typeof value === 'string' ? Buffer.from(value) : value;
+      const { row, data } = withData(found);
       return {
-        row: rowOf(row),
+        row,
         chunks: data === null ? null : chunksOf(data),
         close: async () => {
           if (data !== null) release(data);
         },
       };
     },
+    readMany: (fileIds) =>
+      run('read blobs', () => {
+        const ofId = statement<[string], WideRowWithData>(
+          `SELECT ${rowColumns}, data FROM blobs WHERE file_id = ? ORDER BY id LIMIT 2`,
+        ).safeIntegers();
+        return atOnce(() => fileIds.flatMap((fileId) => ofId.all(fileId).map(withData)));
+      }),
     insert: (fileId, columns, source) =>
       write(connection, together, source, {
         sql: `INSERT INTO blobs (data, filename, content_type, last_modified, content_length, file_id)

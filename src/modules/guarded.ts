@@ -35,6 +35,7 @@ export function guarded(backend: Backend, name: string): Backend {
     replace: (id, source, metadata) =>
       withSource(source, (own) => call(() => backend.replace(id, own, metadata))),
     ...(backend.copyFrom === undefined ? {} : { copyFrom: copying(backend, call) }),
+    ...manyAtOnce(backend, call),
     delete: (id) => call(() => backend.delete(id)),
     list: () => each(now(() => backend.list())),
     close: () => call(() => backend.close()),
@@ -42,6 +43,8 @@ export function guarded(backend: Backend, name: string): Backend {
   originals.set(guard, backend);
   return guard;
 }
+
+type ManyAtOnce = 'infos' | 'readMany' | 'createMany';
 
 type Call = <T>(action: () => T | Promise<T>) => Promise<T>;
 
@@ -85,6 +88,16 @@ function copying(backend: Backend, call: Call): NonNullable<Backend['copyFrom']>
       const original = originals.get(source) ?? source;
       return (await backend.copyFrom?.(original, sourceId, id)) ?? null;
     });
+}
+
+/** The methods for several blobs at once that the module has. */
+function manyAtOnce(backend: Backend, call: Call): Pick<Backend, ManyAtOnce> {
+  const { infos, readMany, createMany } = backend;
+  return {
+    ...(infos && { infos: (ids) => call(() => infos.call(backend, ids)) }),
+    ...(readMany && { readMany: (ids) => call(() => readMany.call(backend, ids)) }),
+    ...(createMany && { createMany: (blobs) => call(() => createMany.call(backend, blobs)) }),
+  };
 }
 
 /** Lets an action read the source; an error of the source is the action's, whatever it made of it. */

@@ -16,6 +16,8 @@ export interface KnownContents {
   knows(path: string, sha256: string): boolean;
   /** Before a blob becomes visible. */
   recordContent(path: string, sha256: string): Promise<void>;
+  /** Of several, as pairs of path and SHA-256. */
+  recordContents(contents: readonly (readonly [path: string, sha256: string])[]): void;
 }
 
 /** How blobs get from one storage to another. */

@@ -2,6 +2,7 @@ import pMap from 'p-map';
 import type { BlobInfo } from '../backend.js';
 import { parseReferenceText } from '../references/reference.js';
 import { sourceIds } from '../references/relocate.js';
+import type { Storage } from '../storage.js';
 import {
   type Copied,
   copyBlob,
@@ -12,6 +13,7 @@ import {
   stopsTheRun,
   tolerate,
 } from './copy-blob.js';
+import { copyTogether, type SmallWay, smallBlob } from './copy-together.js';
 import type { MigrateContext } from './migrate.js';
 
 /** Whether each blob is in the target; one that is not in here was not reached. */
@@ -43,6 +45,7 @@ export async function copyBlobs(
     if (lack !== undefined) outcomes.set(id, lack);
   }
   const complete = groups.filter((ids) => ![...ids].some((id) => outcomes.has(id)));
+  const ids = new Set(complete.flatMap((some) => [...some]));
   let fatal: Fatal | null = null;
   const copyOne = async (id: string): Promise<void> => {
     if (context.signal.aborted || fatal !== null) return;
@@ -55,10 +58,38 @@ export async function copyBlobs(
     }
   };
   const { concurrency } = context;
-  await pMap(new Set(complete.flatMap((ids) => [...ids])), copyOne, { concurrency });
+  try {
+    const small = smallOnes(ids, infos, context);
+    for await (const [id, copied] of copyTogether(small, concurrency, context.copyOptions)) {
+      outcomes.set(id, copied);
+      count(copied, context);
+    }
+    await pMap(
+      [...ids].filter((id) => !outcomes.has(id)),
+      copyOne,
+      { concurrency },
+    );
+  } catch (error) {
+    fatal ??= { error };
+  }
   record(outcomes, context);
   for (const [id, outcome] of outcomes) countUncopied(id, outcome, context);
   return { outcomes, fatal };
+}
+
+/** Those to be copied together: none that may be in the target already, as far as is known. */
+function smallOnes(
+  ids: ReadonlySet<string>,
+  infos: ReadonlyMap<string, BlobInfo>,
+  { source, target, state, samePlace, copyOptions }: MigrateContext,
+): SmallWay[] {
+  const { dryRun, verifyFull } = copyOptions;
+  if (!target.createsMany || samePlace || dryRun || verifyFull) return [];
+  return [...ids].flatMap((id) => {
+    const length = infos.get(id)?.contentLength ?? Number.POSITIVE_INFINITY;
+    if (length > smallBlob || state.copyOf(source.path(id)) !== null) return [];
+    return [{ id, targetId: target.idFor(id), length }];
+  });
 }
 
 /** What the source says of each of these blobs. */
@@ -66,7 +97,7 @@ export async function lookUp(
   ids: ReadonlySet<string>,
   { source, concurrency }: MigrateContext,
 ): Promise<Found> {
-  const infos = new Map<string, BlobInfo>();
+  const infos = await infosOf(ids, source);
   const lacking = new Map<string, NotCopied>();
   const lookUpOne = async (id: string): Promise<void> => {
     const found = await fromSource(source, () => source.find(id)).catch(tolerate);
@@ -74,8 +105,18 @@ export async function lookUp(
     else if ('kind' in found) lacking.set(id, found);
     else infos.set(id, found);
   };
-  await pMap(ids, lookUpOne, { concurrency });
+  await pMap(
+    [...ids].filter((id) => !infos.has(id)),
+    lookUpOne,
+    { concurrency },
+  );
   return { infos, lacking };
+}
+
+/** The infos that the storage gives at once. */
+async function infosOf(ids: ReadonlySet<string>, storage: Storage): Promise<Map<string, BlobInfo>> {
+  const infos = await storage.infos([...ids]).catch((): BlobInfo[] => []);
+  return new Map(infos.map((info) => [info.id, info]));
 }
 
 /** A blob that several references lack is counted once. */
@@ -94,7 +135,7 @@ async function copyOnce(
   info: BlobInfo | undefined,
   context: MigrateContext,
 ): Promise<Copied | NotCopied> {
-  const { source, target, state, counts, observer, samePlace } = context;
+  const { source, target, state, samePlace } = context;
   const known = state.copyOf(source.path(id));
   const targetId = target.idFor(id);
   if (info !== undefined && (samePlace || known?.run === state.run)) {
@@ -104,12 +145,15 @@ async function copyOnce(
       return { status: 'reused', sha256: known?.sha256 ?? '', length, version, byService: false };
   }
   const outcome = await copyBlob({ id, targetId }, context.copyOptions, info);
-  if ('kind' in outcome) return outcome;
-  counts.blobs[outcome.status] += 1;
-  if (outcome.status === 'copied') counts.bytes += outcome.length;
-  if (outcome.byService) counts.blobs.copied_by_service += 1;
-  observer.progress(counts);
+  if (!('kind' in outcome)) count(outcome, context);
   return outcome;
+}
+
+function count({ status, length, byService }: Copied, { counts, observer }: MigrateContext): void {
+  counts.blobs[status] += 1;
+  if (status === 'copied') counts.bytes += length;
+  if (byService) counts.blobs.copied_by_service += 1;
+  observer.progress(counts);
 }
 
 /** The application may have deleted it, together with a row that shared it. */
@@ -136,11 +180,12 @@ export async function copyReplaced(
   ids: ReadonlySet<string>,
   context: MigrateContext,
 ): Promise<boolean> {
-  const { target, observer, counts, samePlace, concurrency } = context;
+  const { source, target, observer, counts, samePlace, concurrency } = context;
   if (samePlace) return true;
+  const infos = await infosOf(ids, source);
   let settled = true;
   const copyOne = async (id: string): Promise<void> => {
-    const outcome = await copyAgain(id, context).catch(tolerate);
+    const outcome = await copyAgain(id, infos.get(id), context).catch(tolerate);
     if (outcome === null || !('kind' in outcome)) return;
     // Where the target has newer content of its own, both stay, and that is for people to decide.
     settled &&= outcome.kind === 'target-differs';
@@ -154,10 +199,14 @@ export async function copyReplaced(
 }
 
 /** Null where the source still has what was copied, or has the blob no more. */
-async function copyAgain(id: string, context: MigrateContext): Promise<Copied | NotCopied | null> {
+async function copyAgain(
+  id: string,
+  info: BlobInfo | undefined,
+  context: MigrateContext,
+): Promise<Copied | NotCopied | null> {
   const { source, target, state, copyOptions } = context;
   const known = state.copyOf(source.path(id));
-  const now = await source.find(id);
+  const now = info ?? (await source.find(id));
   if (now === null || known === null || now.version === known.version) return null;
   const options = { ...copyOptions, signal: new AbortController().signal };
   const outcome = await copyBlob({ id, targetId: target.idFor(id) }, options);

@@ -110,11 +110,13 @@ function writer(file: string | null): Writing {
     };
 }
 
+type KnownCopies = keyof KnownContents | 'copyOf' | 'recordCopies' | 'isFirstProblem';
+
 function copiesIn(
   handle: Sqlite.Database,
   run: number,
   writing: Writing,
-): Pick<State, 'copyOf' | 'recordCopies' | 'knows' | 'recordContent' | 'isFirstProblem'> {
+): Pick<State, KnownCopies> {
   const select = handle.prepare<[string], NonNullable<ReturnType<State['copyOf']>>>(
     'SELECT sha256, version, run FROM copies WHERE source = ?',
   );
@@ -129,20 +131,24 @@ function copiesIn(
       insertContent.run(target, sha256);
     }
   });
-  const recordContents = handle.transaction((contents: readonly [string, string][]) => {
+  const insertContents = handle.transaction((contents: Contents) => {
     for (const content of contents) insertContent.run(...content);
   });
+  const recordContents = writing((contents: Contents) => insertContents(contents));
   return {
     copyOf: (path) => select.get(path) ?? null,
     recordCopies: writing((copies: readonly CopyRecord[]) => recordCopies(copies)),
     knows: (path, sha256) => selectContent.get({ 1: path, 2: sha256 }) !== undefined,
-    recordContent: together(writing((contents) => recordContents(contents))),
+    recordContent: together(recordContents),
+    recordContents,
     isFirstProblem: (path) => insertProblem.run(path).changes === 1,
   };
 }
 
+type Contents = Parameters<KnownContents['recordContents']>[0];
+
 /** Writes what is given in one turn of the event loop in one transaction. */
-function together(write: (contents: readonly [string, string][]) => void): State['recordContent'] {
+function together(write: (contents: Contents) => void): State['recordContent'] {
   let waiting: { contents: [string, string][]; written: Promise<void> } | null = null;
   return (path, sha256) => {
     if (waiting === null) {

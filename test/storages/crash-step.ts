@@ -39,5 +39,9 @@ async function* chunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 const storage = new Storage('files', 'local', openLocal(place));
 const { bytes, filename } = version(Number(number));
 if (operation === 'create') await storage.create(chunks(bytes), { id, filename });
+if (operation === 'create together') {
+  const metadata = { filename, contentType: 'text/plain', lastModified: null };
+  await storage.createMany([{ id, bytes, metadata }]);
+}
 if (operation === 'replace') await storage.replace(id, chunks(bytes), { filename });
 if (operation === 'delete') await storage.delete(id);

@@ -13,7 +13,7 @@ import { id, version } from './crash-version.js';
 const child = fileURLToPath(new URL('crash-step.ts', import.meta.url));
 const loader = fileURLToPath(new URL('../typescript-loader.js', import.meta.url));
 
-type Operation = 'create' | 'replace' | 'delete';
+type Operation = 'create' | 'create together' | 'replace' | 'delete';
 
 const storageIn = (place: string): Storage => new Storage('files', 'local', openLocal(place));
 
@@ -86,6 +86,13 @@ interface Case {
 
 const cases: readonly Case[] = [
   { name: 'a create', operation: 'create', prepare: async () => {}, before: null, after: 2 },
+  {
+    name: 'a create together with others',
+    operation: 'create together',
+    prepare: async () => {},
+    before: null,
+    after: 2,
+  },
   {
     name: 'a create of what broke off before',
     operation: 'create',

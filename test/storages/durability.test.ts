@@ -78,6 +78,16 @@ function expectSynced(file: string, { after = 0, before }: { after?: number; bef
   expect(found, `${file} synchronized between ${after} and ${before}`).toBe(true);
 }
 
+/** The blob's files, then its name; `done` is the moment when its promise has resolved. */
+function expectDurable(id: string, done: number): void {
+  const published = renames.find(({ to }) => to === path.join(directory, id));
+  const { from, at } = published as { from: string; at: number };
+  expectSynced(path.join(from, 'file'), { before: at });
+  expectSynced(path.join(from, 'metadata.json'), { before: at });
+  expectSynced(from, { before: at });
+  expectSynced(directory, { after: at, before: done });
+}
+
 const storage = (): Storage => new Storage('files', 'local', openLocal(directory));
 
 test('a new blob is durable before it is visible, and its name before the promise resolves', async () => {
@@ -85,14 +95,19 @@ test('a new blob is durable before it is visible, and its name before the promis
     const { id } = await storage().create(chunksOf(`blob ${number}`));
     return { id, done: now() };
   });
-  for (const { id, done } of await Promise.all(created)) {
-    const published = renames.find(({ to }) => to === path.join(directory, id));
-    const { from, at } = published as { from: string; at: number };
-    expectSynced(path.join(from, 'file'), { before: at });
-    expectSynced(path.join(from, 'metadata.json'), { before: at });
-    expectSynced(from, { before: at });
-    expectSynced(directory, { after: at, before: done });
-  }
+  for (const { id, done } of await Promise.all(created)) expectDurable(id, done);
+});
+
+test('of several new blobs each is durable before it is visible, and all before the promise resolves', async () => {
+  const place = storage();
+  const blobs = Array.from({ length: 40 }, (_, number) => ({
+    id: place.backend.newId(),
+    bytes: Buffer.from(`blob ${number}`),
+    metadata: { filename: 'a.txt', contentType: 'text/plain', lastModified: null },
+  }));
+  expect(await place.createMany(blobs)).toEqual(blobs.map(() => true));
+  const done = now();
+  for (const { id } of blobs) expectDurable(id, done);
 });
 
 test('what finishes a creation that broke off is durable before it is visible', async () => {

@@ -65,7 +65,7 @@ export function registerMigrate(program: Command, start: () => Context): void {
     .option('--larger-than <size>', 'only files larger than this, such as 10M', parseSize)
     .option('--smaller-than <size>', 'only files smaller than this', parseSize)
     .option('--older-than <age>', 'only files stored longer ago than this, such as 7d', parseAge)
-    .option('--concurrency <count>', 'blobs copied at once', parseCount, 16)
+    .option('--concurrency <count>', 'blobs copied at once', parseCount, 64)
     .option(
       '--state <file>',
       'where to note what was done (default: depot-state/ beside the configuration)',

@@ -1,0 +1,76 @@
+import { type Copied, type CopyOptions, stopsTheRun, type Way } from './copy-blob.js';
+
+/** Bytes up to which a blob is copied together with others. */
+export const smallBlob = 256 * 1024;
+
+/** Bytes of blobs that are in memory together. */
+const bytesTogether = 8 * 1024 * 1024;
+
+/** A blob to copy, and the bytes that it had when it was looked up. */
+export interface SmallWay extends Way {
+  readonly length: number;
+}
+
+/**
+ * Copies small blobs that the target does not have yet, many at once: each is read whole, and all
+ * become durable and visible together, which costs a fraction of what each would by itself. Gives
+ * those that were copied; of the others `copyBlob` tells what is the matter with them.
+ */
+export async function* copyTogether(
+  ways: readonly SmallWay[],
+  atOnce: number,
+  options: CopyOptions,
+): AsyncGenerator<readonly [id: string, copied: Copied]> {
+  for (const batch of batches(ways, atOnce)) {
+    if (options.signal.aborted) return;
+    const bytes = batch.reduce((sum, { length }) => sum + length, 0);
+    yield* await options.budget.run(bytes, () => copyBatch(batch, options)).catch(ofNone);
+  }
+}
+
+function* batches(ways: readonly SmallWay[], atOnce: number): Generator<SmallWay[]> {
+  let batch: SmallWay[] = [];
+  let bytes = 0;
+  for (const way of ways) {
+    const full = batch.length === atOnce || bytes + way.length > bytesTogether;
+    if (full && batch.length > 0) {
+      yield batch;
+      [batch, bytes] = [[], 0];
+    }
+    batch.push(way);
+    bytes += way.length;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+async function copyBatch(
+  batch: readonly SmallWay[],
+  { source, target, contents, signal }: CopyOptions,
+): Promise<[string, Copied][]> {
+  const targets = new Map(batch.map(({ id, targetId }) => [id, targetId]));
+  const read = await source.readMany([...targets.keys()]);
+  const blobs = read.map(({ info, bytes, sha256 }) => {
+    const { id, filename, contentType, lastModified, version } = info;
+    return {
+      ...{
+        id: targets.get(id) as string,
+        bytes,
+        metadata: { filename, contentType, lastModified },
+      },
+      ...{ sourceId: id, sha256, version },
+    };
+  });
+  if (signal.aborted || blobs.length === 0) return [];
+  contents.recordContents(blobs.map(({ id, sha256 }) => [target.path(id), sha256]));
+  const created = await target.createMany(blobs);
+  return blobs.flatMap(({ sourceId, sha256, version, bytes: { byteLength: length } }, index) => {
+    if (created[index] !== true) return [];
+    return [[sourceId, { status: 'copied', byService: false, sha256, length, version }]];
+  });
+}
+
+/** What stops the run does so at once; anything else is one blob's, and is told when it is copied. */
+function ofNone(error: unknown): never[] {
+  if (stopsTheRun(error)) throw error;
+  return [];
+}
