@@ -206,8 +206,9 @@ async function copyAgain(
 ): Promise<Copied | NotCopied | null> {
   const { source, target, state, copyOptions } = context;
   const known = state.copyOf(source.path(id));
-  const now = info ?? (await source.find(id));
-  if (now === null || known === null || now.version === known.version) return null;
+  if (known === null || info?.version === known.version) return null;
+  const now = await source.find(id);
+  if (now === null || now.version === known.version) return null;
   const options = { ...copyOptions, signal: new AbortController().signal };
   const outcome = await copyBlob({ id, targetId: target.idFor(id) }, options);
   record(new Map([[id, outcome]]), context);

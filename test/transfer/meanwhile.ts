@@ -26,6 +26,30 @@ export function aroundChange(application: Application): {
   };
 }
 
+/** What happens just after a storage has created a blob, alone or together with others. */
+export function afterCreate(
+  storage: string,
+  happen: (id: string) => Promise<void> | void,
+): { prepare(manager: Manager): Promise<void> } {
+  return {
+    async prepare(manager) {
+      const { backend } = await manager.storage(storage);
+      const create = backend.create.bind(backend);
+      const createMany = backend.createMany?.bind(backend);
+      backend.create = async (id, ...all) => {
+        const stored = await create(id, ...all);
+        await happen(id);
+        return stored;
+      };
+      backend.createMany = async (blobs) => {
+        const stored = (await createMany?.(blobs)) ?? [];
+        for (const { id } of blobs) await happen(id);
+        return stored;
+      };
+    },
+  };
+}
+
 export function once(action: () => Promise<void> | void): () => Promise<void> | void {
   let done = false;
   return () => {

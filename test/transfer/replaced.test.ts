@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { aroundChange, kill, once, siteWithOne } from './meanwhile.js';
+import { afterCreate, aroundChange, kill, once, siteWithOne } from './meanwhile.js';
 import { migrate } from './runs.js';
 import {
   addBlob,
@@ -119,16 +119,7 @@ test('… also where the run was killed amid the copies of a page', async () => 
 
 test('… and where it was killed before the copy could be noted', async () => {
   const { site, id } = await siteWithOne();
-  const stopped = await migrate(site, {
-    async prepare(manager) {
-      const { backend } = await manager.storage('localfs');
-      const create = backend.create.bind(backend);
-      backend.create = async (...all) => {
-        await create(...all);
-        return kill();
-      };
-    },
-  });
+  const stopped = await migrate(site, afterCreate('localfs', kill));
   expect(stopped.error).toMatchObject({ message: 'killed' });
   await replaceBlob(site, 'dbfiles', id, 'second');
   const { problems } = await migrate(site);

@@ -166,6 +166,11 @@ test('a blob is looked up once to be left out', async () => {
         asked.push(id);
         return info(id);
       };
+      const infos = backend.infos?.bind(backend);
+      backend.infos = async (ids) => {
+        asked.push(...ids);
+        return (await infos?.(ids)) ?? [];
+      };
     },
   });
   expect(asked.length).toBe(3);

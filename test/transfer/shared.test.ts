@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { afterCreate } from './meanwhile.js';
 import { resolveReferences, storagesNamed } from './resolved.js';
 import { migrate } from './runs.js';
 import {
@@ -83,21 +84,13 @@ test('a blob that the application deleted from the source with its row needs not
   ];
   for (const id of [first, second]) addRow(site, referenceText('dbfiles', id));
   let deleted = false;
-  const { counts, error } = await migrate(site, {
-    async prepare(manager) {
-      const { backend } = await manager.storage('localfs');
-      const create = backend.create.bind(backend);
-      backend.create = async (id, source, metadata) => {
-        const stored = await create(id, source, metadata);
-        if (id === first && !deleted) {
-          deleted = true;
-          query(site, 'DELETE FROM files WHERE id = 1');
-          await deleteBlob(site, 'dbfiles', first);
-        }
-        return stored;
-      };
-    },
+  const removing = afterCreate('localfs', async (id) => {
+    if (id !== first || deleted) return;
+    deleted = true;
+    query(site, 'DELETE FROM files WHERE id = 1');
+    await deleteBlob(site, 'dbfiles', first);
   });
+  const { counts, error } = await migrate(site, removing);
   expect(error).toBeNull();
   expect(counts.references).toMatchObject({ migrated: 1, failed: 0, missing: 0 });
   expect(rowText(site, 2)).toBe(referenceText('localfs', second));
