@@ -31,7 +31,11 @@ export interface CopyResult {
 }
 
 /** Whatever a copy finds in its target may be replaced. */
-const anyContent: KnownContents = { knows: () => true, recordContent: async () => {} };
+const anyContent: KnownContents = {
+  knows: () => true,
+  recordContent: async () => {},
+  recordContents() {},
+};
 
 /** Copies one configured storage to another. */
 export async function runCopy(manager: Manager, options: CopyRunOptions): Promise<CopyResult> {
