@@ -2,4 +2,5 @@
 await import('./startup.js');
 await import('./list.js');
 await import('./memory.js');
+await import('./scan.js');
 await import('./throughput.js');
