@@ -5,6 +5,7 @@ import type { Problem } from '../../transfer/report.js';
 import type { CheckResult } from '../../transfer/run-check.js';
 import { parseCount } from '../arguments.js';
 import type { Context } from '../context.js';
+import { keepMemorySmall } from '../memory.js';
 import { counted, formatBytes } from '../output.js';
 import { startProgress } from '../progress.js';
 
@@ -32,6 +33,7 @@ async function checkStorages(
 ): Promise<void> {
   const started = Date.now();
   const { output, signal } = context;
+  keepMemorySmall();
   const { runCheck } = await import('../../transfer/run-check.js');
   const manager = await context.manager();
   const progress = await startProgress<CheckCounts>(context, {

@@ -4,6 +4,7 @@ import type { CopyCounts } from '../../transfer/copy-storage.js';
 import type { CopyResult } from '../../transfer/run-copy.js';
 import { parseCount } from '../arguments.js';
 import type { Context } from '../context.js';
+import { keepMemorySmall } from '../memory.js';
 import { counted, formatBytes } from '../output.js';
 import { startProgress } from '../progress.js';
 
@@ -44,6 +45,7 @@ async function copy(context: Context, options: Options): Promise<void> {
       hint: 'Show the configured storages with: depot storages',
     });
   }
+  keepMemorySmall();
   const { runCopy } = await import('../../transfer/run-copy.js');
   const manager = await context.manager();
   const progress = await startProgress<CopyCounts>(context, {

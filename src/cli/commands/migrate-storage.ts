@@ -1,4 +1,3 @@
-import v8 from 'node:v8';
 import { type Command, Option } from 'commander';
 import { DepotError, exitCodes } from '../../errors.js';
 import type { Manager } from '../../manager.js';
@@ -7,6 +6,7 @@ import type { MigrationOptions, RunResult } from '../../transfer/run-migration.j
 import type { Selection } from '../../transfer/selection.js';
 import { collect, parseCount } from '../arguments.js';
 import type { Context } from '../context.js';
+import { keepMemorySmall } from '../memory.js';
 import { type Progress, startProgress } from '../progress.js';
 import { parseAge, parseSize } from '../quantities.js';
 import { describeCounts, printSummary } from '../summary.js';
@@ -93,8 +93,7 @@ export function registerMigrate(program: Command, start: () => Context): void {
 
 async function migrateStorage(context: Context, options: Options): Promise<void> {
   const started = Date.now();
-  // Without it the young generation grows by a hundred megabytes that are soon garbage.
-  v8.setFlagsFromString('--semi-space-growth-factor=1');
+  keepMemorySmall();
   const names = options.undo === undefined ? storageNames(options) : null;
   const manager = await context.manager();
   const progress = await startProgress(context, {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { DepotError } from '../../errors.js';
 import type { ReferenceColumn } from '../../references/columns.js';
 import type { Context } from '../context.js';
+import { keepMemorySmall } from '../memory.js';
 
 interface Options {
   readonly count?: boolean;
@@ -16,6 +17,7 @@ export function registerReferences(program: Command, start: () => Context): void
 }
 
 async function references(context: Context, options: Options): Promise<void> {
+  keepMemorySmall();
   const { findColumns } = await import('../../references/columns.js');
   const manager = await context.manager();
   const { databases, file } = manager.configuration;
