@@ -82,6 +82,17 @@ export interface ServiceCopy {
   readonly checksum: string;
 }
 
+/** Something unfinished or half deleted that no list shows. */
+export interface Leftover {
+  /** For people: what and where. */
+  readonly description: string;
+  /** When it was last written to. */
+  readonly since: Date;
+  /** The identifier of the blob that it may be a part of; null where nobody can name it. */
+  readonly id: string | null;
+  remove(): Promise<void>;
+}
+
 /**
  * A kind of storage: few methods, no policy. Identifiers are checked with `acceptsId` before any
  * other method sees them. A missing blob is a `not-found` DepotError from `info`, `read`,
@@ -146,5 +157,7 @@ export interface Backend {
   delete(id: string): Promise<void>;
   /** Identifiers exactly as stored, as they come, never all in memory. */
   list(): AsyncIterable<string>;
+  /** What writers left that were killed; absent where nothing can be left, or nobody can list it. */
+  leftovers?(): AsyncIterable<Leftover>;
   close(): Promise<void>;
 }

@@ -17,7 +17,7 @@ import { formatMetadata } from './local-metadata.js';
  * Where new blobs are put together and deleted ones are taken apart: inside the storage, so that
  * a rename gets them in and out. Python's own `list()` names it while something is in there.
  */
-const stagingName = '.depot-staging';
+export const stagingName = '.depot-staging';
 const lockName = '.depot-lock';
 
 /**

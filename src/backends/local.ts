@@ -8,6 +8,7 @@ import { acceptsUuid } from '../python/uuid.js';
 import { chunkSize } from '../streams.js';
 import { derivedUuid, newUuid } from './identifiers.js';
 import { metadataName, type OpenBlob, openEntry } from './local-entry.js';
+import { localLeftovers } from './local-leftovers.js';
 import { createEntry, deleteEntry, removeStaging, replaceEntry } from './local-write.js';
 import { createEntries } from './local-write-many.js';
 
@@ -76,6 +77,7 @@ export function openLocal(storagePath: string): Backend {
       );
     },
     list: () => list(storagePath),
+    leftovers: () => localLeftovers(storagePath),
     async close() {
       if (staged) await removeStaging(storagePath);
     },

@@ -21,6 +21,7 @@ import {
   type S3Bucket,
   type Storing,
 } from './s3-object.js';
+import { unfinishedUploads } from './s3-unfinished.js';
 import { taken, upload } from './s3-upload.js';
 
 /** Bytes of a key that the service takes. */
@@ -127,6 +128,7 @@ function s3Backend(own: Opened, settings: S3Settings, network: NetworkStorage): 
         if (acceptsId(id)) yield id;
       }
     },
+    leftovers: () => unfinishedUploads(bucket, prefix),
     close: async () => client.destroy(),
   };
 }

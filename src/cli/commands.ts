@@ -58,6 +58,10 @@ const entries: readonly CommandEntry[] = [
     names: ['check'],
     load: async () => (await import('./commands/check.js')).registerCheck,
   },
+  {
+    names: ['gc'],
+    load: async () => (await import('./commands/gc.js')).registerGc,
+  },
 ];
 
 /**

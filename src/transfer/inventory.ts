@@ -21,6 +21,8 @@ export interface Inventory {
   blobs(): Iterable<PlacedBlob>;
   /** Those of them that nothing names or mentions. */
   unnamed(): Iterable<PlacedBlob>;
+  /** Whether this is one of those. */
+  isUnnamed(blob: PlacedBlob): boolean;
   /** Blobs that references name and nobody has added, each with the references. */
   absent(): Iterable<PlacedBlob & { readonly where: string }>;
   close(): void;
@@ -46,6 +48,9 @@ export function openInventory(): Inventory {
   const insert = handle.prepare('INSERT OR IGNORE INTO blobs (place, id, key) VALUES (?, ?, ?)');
   const markNamed = handle.prepare('UPDATE blobs SET named = 1 WHERE place = ? AND id = ?');
   const insertAbsent = handle.prepare('INSERT INTO absent (place, id, "where") VALUES (?, ?, ?)');
+  const selectUnnamed = handle.prepare(
+    'SELECT 1 FROM blobs WHERE place = ? AND id = ? AND named = 0 AND mention IS NULL',
+  );
   /** Row by row, so that other statements may run in between. */
   function* rows<T>(from: string): Generator<T> {
     const next = handle.prepare<[number], Numbered<T>>(
@@ -65,6 +70,7 @@ export function openInventory(): Inventory {
     mentioned: (text, where) => marks.mentioned(text, where),
     blobs: () => rows('blobs WHERE true'),
     unnamed: () => rows('blobs WHERE named = 0 AND mention IS NULL'),
+    isUnnamed: ({ place, id }) => selectUnnamed.get(place, id) !== undefined,
     absent: () => rows('absent WHERE true'),
     close: () => void handle.close(),
   };

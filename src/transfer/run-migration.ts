@@ -3,7 +3,6 @@ import path from 'node:path';
 import type { Database } from '../databases/database.js';
 import { DepotError } from '../errors.js';
 import { errorCode, fileError } from '../files.js';
-import type { Lock } from '../lock.js';
 import type { Manager } from '../manager.js';
 import {
   columnName,
@@ -15,6 +14,7 @@ import type { Storage } from '../storage.js';
 import { Budget, bytesInFlight } from './budget.js';
 import type { CopyOptions } from './copy-blob.js';
 import { deleteSource } from './delete-source.js';
+import { lockDatabases } from './lock-databases.js';
 import { migrate } from './migrate.js';
 import { checkCondition, checkStorages } from './preflight.js';
 import { type Counts, newCounts, type Observer } from './report.js';
@@ -199,13 +199,9 @@ async function locked(
   about: { source: Storage; target: Storage; record: RunRecord; signal: AbortSignal },
   run: (state: State) => Promise<RunResult>,
 ): Promise<RunResult> {
-  const locks: Lock[] = [];
+  const lock = stateFile === null ? null : await lockDatabases(databases, null);
   try {
-    if (stateFile !== null) {
-      for (const database of await distinct(databases))
-        locks.push(await database.lockMigrations(null));
-      await makeDirectory(path.dirname(stateFile));
-    }
+    if (stateFile !== null) await makeDirectory(path.dirname(stateFile));
     const names = { source: about.source.name, target: about.target.name };
     const state = openState(stateFile, names, about.record);
     try {
@@ -214,14 +210,8 @@ async function locked(
       state.close();
     }
   } finally {
-    for (const lock of locks) lock.release();
+    lock?.release();
   }
-}
-
-/** One for each place: two URLs may name one database. */
-async function distinct(databases: readonly Database[]): Promise<Database[]> {
-  const places = await Promise.all(databases.map((database) => database.place()));
-  return [...new Map(databases.map((one, index) => [places[index]?.identity, one])).values()];
 }
 
 async function makeDirectory(directory: string): Promise<void> {

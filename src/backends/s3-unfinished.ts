@@ -1,0 +1,44 @@
+import { AbortMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import type { Leftover } from '../backend.js';
+import { ask, type S3Bucket } from './s3-object.js';
+
+/**
+ * Uploads in parts that nobody has completed: the bucket's owner pays for their parts. Amazon lists
+ * all of them, MinIO none, which removes them itself after a day.
+ */
+export async function* unfinishedUploads(
+  bucket: S3Bucket,
+  prefix: string,
+): AsyncGenerator<Leftover> {
+  const { client } = bucket.access;
+  let marker: { KeyMarker?: string; UploadIdMarker?: string } | null = {};
+  while (marker !== null) {
+    const position: object = marker;
+    const page = await ask(bucket, 'list the unfinished uploads in', () =>
+      client.send(
+        new ListMultipartUploadsCommand({ Bucket: bucket.name, Prefix: prefix, ...position }),
+      ),
+    );
+    for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+      if (Key === undefined || UploadId === undefined || Initiated === undefined) continue;
+      const upload = { Bucket: bucket.name, Key, UploadId };
+      yield {
+        description: `unfinished upload of ${Key} in ${bucket.described}`,
+        since: Initiated,
+        id: null,
+        async remove() {
+          await ask(bucket, 'remove an unfinished upload in', () =>
+            client.send(new AbortMultipartUploadCommand(upload)),
+          );
+        },
+      };
+    }
+    const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page;
+    marker = IsTruncated
+      ? {
+          ...(NextKeyMarker === undefined ? {} : { KeyMarker: NextKeyMarker }),
+          ...(NextUploadIdMarker === undefined ? {} : { UploadIdMarker: NextUploadIdMarker }),
+        }
+      : null;
+  }
+}
