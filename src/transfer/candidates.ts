@@ -93,6 +93,11 @@ function isChangeable(
   return false;
 }
 
+/** The blobs of each reference to move. */
+export function groupsOf(candidates: readonly Candidate[]): ReadonlySet<string>[] {
+  return candidates.flatMap(({ moves }) => [...moves.values()]);
+}
+
 /** A text that the column could not take is refused before any of its blobs is copied. */
 function fits(column: ReferenceColumn, candidate: Candidate, context: MigrateContext): boolean {
   const { maxLength } = column.column;

@@ -1,10 +1,17 @@
 import type { TextRow } from '../databases/database.js';
 import { dumpJson, type JsonObject } from '../python/json.js';
 import { columnName, type ReferenceColumn, rowName } from '../references/columns.js';
-import { type Candidate, candidatesOf, isMovable, remaining, textAfter } from './candidates.js';
-import { copyBlobs, copyReplaced, lookUp, type Outcomes } from './copy-page.js';
+import {
+  type Candidate,
+  candidatesOf,
+  groupsOf,
+  isMovable,
+  remaining,
+  textAfter,
+} from './candidates.js';
+import { copyBlobs, copyReplaced, type Found, type Outcomes } from './copy-page.js';
 import type { MigrateContext } from './migrate.js';
-import { selectFrom } from './selection.js';
+import { lookUpFiles, select } from './selection.js';
 import type { ChangeRecord } from './state.js';
 
 /** How often a row is read again that somebody else keeps changing. */
@@ -17,10 +24,11 @@ export async function migratePage(
   context: MigrateContext,
 ): Promise<void> {
   let rest = rows;
+  const files = await lookUpFiles(rows, context);
   // What a limit leaves out of the page may be wanted after all, where others could not move.
   while (rest.length > 0 && remaining(context) > 0 && !context.signal.aborted) {
     const { candidates, rest: behind } = candidatesOf(column, rest, context, { count: true });
-    await moveAll(column, candidates, context);
+    await moveAll(column, candidates, files, context);
     rest = behind;
   }
 }
@@ -28,15 +36,21 @@ export async function migratePage(
 async function moveAll(
   column: ReferenceColumn,
   all: readonly Candidate[],
+  first: Found | null,
   context: MigrateContext,
 ): Promise<void> {
   const reported = new Set<string>();
   let candidates = all;
   for (let attempt = 1; candidates.length > 0; attempt += 1) {
-    const found = await lookUp(new Set(groupsOf(candidates).flatMap((ids) => [...ids])), context);
-    const movable = selectFrom(candidates, found, context, { count: attempt === 1 }).filter((one) =>
-      isMovable(column, one, context),
-    );
+    const files =
+      attempt === 1
+        ? first
+        : await lookUpFiles(
+            candidates.map(({ row }) => row),
+            context,
+          );
+    const { selected, found } = await select(candidates, files, context, { count: attempt === 1 });
+    const movable = selected.filter((one) => isMovable(column, one, context));
     const { outcomes, fatal } = await copyBlobs(groupsOf(movable), found, context);
     const changes = plan(column, movable, { outcomes, reported }, context);
     const lost = await changeReferences(column, changes, context);
@@ -46,11 +60,6 @@ async function moveAll(
     const again = await readAgain(column, lost);
     candidates = candidatesOf(column, again, context, { count: false }).candidates;
   }
-}
-
-/** The blobs of each reference to move. */
-function groupsOf(candidates: readonly Candidate[]): ReadonlySet<string>[] {
-  return candidates.flatMap(({ moves }) => [...moves.values()]);
 }
 
 /** A row to change, the references that move in it and their blobs. */

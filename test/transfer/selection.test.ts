@@ -153,12 +153,18 @@ test('--limit counts what is moved, and a dry run selects alike', async () => {
   expect(await storagesNamed(site)).toEqual({ dbfiles: 20, localfs: 10 });
 });
 
-test('a blob is looked up once to be left out', async () => {
+test('a file is looked up once to be left out, and what goes with it not at all', async () => {
   const site = makeSite();
-  for (let row = 0; row < 3; row += 1) await addSized(site, row);
+  const thumbnails = [];
+  for (let row = 0; row < 3; row += 1) {
+    const thumbnail = await addBlob(site, 'dbfiles', 'x'.repeat(200));
+    thumbnails.push(thumbnail);
+    await addSized(site, row, { files: [`dbfiles/${thumbnail}`] });
+  }
   const asked: string[] = [];
   await migrate(site, {
     selection: { largerThan: 100 },
+    limit: 1,
     async prepare(manager) {
       const { backend } = await manager.storage('dbfiles');
       const info = backend.info.bind(backend);
@@ -175,6 +181,7 @@ test('a blob is looked up once to be left out', async () => {
   });
   expect(asked.length).toBe(3);
   expect(new Set(asked).size).toBe(3);
+  for (const thumbnail of thumbnails) expect(asked).not.toContain(thumbnail);
 });
 
 test('--delete-source deletes what references name in the target, and nothing else', async () => {
