@@ -11,7 +11,15 @@ import type {
 } from './backend.js';
 import { DepotError, isNotFound } from './errors.js';
 import { guessType } from './python/mimetypes.js';
-import { abortable, measured, newMeasure, release, sha256Of } from './streams.js';
+import {
+  abortable,
+  measured,
+  newMeasure,
+  paced,
+  release,
+  sha256Of,
+  type Throttle,
+} from './streams.js';
 
 /** Bytes to store: what iterates over chunks, such as any readable stream. */
 export type Source = AsyncIterable<Uint8Array>;
@@ -53,11 +61,18 @@ export class Storage {
   /** The backend's short name, such as `local`. */
   readonly kind: string;
   readonly backend: Backend;
+  readonly #throttle: Throttle | null;
 
-  constructor(name: string, kind: string, backend: Backend) {
+  constructor(name: string, kind: string, backend: Backend, throttle: Throttle | null = null) {
     this.name = name;
     this.kind = kind;
     this.backend = backend;
+    this.#throttle = throttle;
+  }
+
+  /** The same storage; what goes out of it waits for its turn. */
+  throttledBy(throttle: Throttle): Storage {
+    return new Storage(this.name, this.kind, this.backend, throttle);
   }
 
   /** `storage/id`, as it stands in references. */
@@ -104,8 +119,10 @@ export class Storage {
     options: { range?: ByteRange; signal?: AbortSignal } = {},
   ): Promise<MeasuredContent> {
     this.#check(id);
+    await this.#throttle?.operations(1);
     const content = await this.backend.read(id, options.range);
-    const { info, chunks } = content;
+    const { info } = content;
+    const chunks = this.#throttle === null ? content.chunks : paced(content.chunks, this.#throttle);
     const { range, signal } = options;
     const expected = range === undefined ? info.contentLength : range.end - range.start + 1;
     const measure = newMeasure();
@@ -137,7 +154,9 @@ export class Storage {
   /** Several small blobs, as far as the storage gives them at once; `read` tells of the others. */
   async readMany(ids: readonly string[]): Promise<HashedBlob[]> {
     const { backend } = this;
-    const blobs = (await backend.readMany?.(ids.filter((id) => backend.acceptsId(id)))) ?? [];
+    // Where others are to breathe, no blobs come in bursts.
+    if (backend.readMany === undefined || this.#throttle !== null) return [];
+    const blobs = await backend.readMany(ids.filter((id) => backend.acceptsId(id)));
     return blobs
       .filter(({ info, bytes }) => bytes.byteLength === info.contentLength)
       .map((blob) => ({ ...blob, sha256: sha256Of(blob.bytes) }));
@@ -192,11 +211,13 @@ export class Storage {
   async copyFrom(source: Storage, sourceId: string, id: string): Promise<ServiceCopy | null> {
     this.checkWritable();
     this.#check(id);
+    if (this.backend.copyFrom !== undefined) await this.#throttle?.operations(1);
     return (await this.backend.copyFrom?.(source.backend, sourceId, id)) ?? null;
   }
 
   async delete(id: string): Promise<void> {
     this.#check(id);
+    await this.#throttle?.operations(1);
     await this.backend.delete(id);
   }
 

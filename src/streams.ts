@@ -34,6 +34,25 @@ export async function* abortable(
   }
 }
 
+/** Lets those wait who would do too much at once. */
+export interface Throttle {
+  /** Before so many bytes are passed on. */
+  bytes(count: number): Promise<void>;
+  /** Before so many blobs are read, copied by a service or deleted. */
+  operations(count: number): Promise<void>;
+}
+
+/** Passes chunks on, each in its turn. */
+export async function* paced(
+  chunks: AsyncIterable<Uint8Array>,
+  throttle: Throttle,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    await throttle.bytes(chunk.byteLength);
+    yield chunk;
+  }
+}
+
 /** Length and SHA-256 of what has passed through `measured`. */
 export interface Measure {
   /** Bytes so far. */

@@ -39,6 +39,13 @@ export function parseSize(text: string): number {
   );
 }
 
+/** Bytes a second, as `parseSize` reads them; at least one. */
+export function parseRate(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes > 0) return bytes;
+  throw new InvalidArgumentError('It must be more than nothing; leave it out for no limit.');
+}
+
 /** The milliseconds of an option such as `--older-than 7d`: a number with s, min, h, d, w or y. */
 export function parseAge(text: string): number {
   const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)([a-z]+)$/.exec(text) ?? [];

@@ -6,6 +6,7 @@ import type { Storage } from '../storage.js';
 import { Budget, bytesInFlight } from './budget.js';
 import type { KnownContents } from './copy-blob.js';
 import { type CopyCounts, copyStorage, newCopyCounts } from './copy-storage.js';
+import { type Limits, openLimited } from './limits.js';
 import { overlaps } from './migrate.js';
 import type { Observer } from './report.js';
 
@@ -20,6 +21,7 @@ export interface CopyRunOptions {
   readonly checksum: boolean;
   readonly verifyFull: boolean;
   readonly maxDelete: number | null;
+  readonly limits?: Limits | undefined;
 }
 
 /** How a copy ended; `error` is what stopped it before its end. */
@@ -39,8 +41,7 @@ const anyContent: KnownContents = {
 
 /** Copies one configured storage to another. */
 export async function runCopy(manager: Manager, options: CopyRunOptions): Promise<CopyResult> {
-  const source = await manager.storage(options.from);
-  const target = await manager.storage(options.to);
+  const { source, target } = await openLimited(manager, options, options);
   await checkEnds(source, target);
   if (options.maxDelete !== null) await checkUnnamed(target, manager, options.signal);
   const counts = newCopyCounts();

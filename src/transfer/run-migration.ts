@@ -14,6 +14,7 @@ import type { Storage } from '../storage.js';
 import { Budget, bytesInFlight } from './budget.js';
 import type { CopyOptions } from './copy-blob.js';
 import { deleteSource } from './delete-source.js';
+import { type Limits, openLimited } from './limits.js';
 import { lockDatabases } from './lock-databases.js';
 import { migrate } from './migrate.js';
 import { checkCondition, checkStorages } from './preflight.js';
@@ -33,6 +34,7 @@ export interface RunOptions {
   readonly concurrency: number;
   /** Reads every copy back. */
   readonly verifyFull: boolean;
+  readonly limits?: Limits | undefined;
 }
 
 export interface MigrationOptions extends RunOptions {
@@ -72,8 +74,7 @@ export async function runMigration(
   manager: Manager,
   options: MigrationOptions,
 ): Promise<RunResult> {
-  const source = await manager.storage(options.from);
-  const target = await manager.storage(options.to);
+  const { source, target } = await openLimited(manager, options, options);
   await checkStorages(source, target, options);
   const columns = await columnsOf(manager, options);
   if (options.where !== undefined) await checkCondition(columns, options.where);
@@ -124,8 +125,8 @@ export async function runUndo(
   options: RunOptions,
 ): Promise<RunResult> {
   const names = storagesOf(stateFile);
-  const source = await manager.storage(names.source);
-  const target = await manager.storage(names.target);
+  const ends = { from: names.source, to: names.target };
+  const { source, target } = await openLimited(manager, ends, options);
   const databases = await manager.allDatabases();
   const record: RunRecord = { kind: 'undo', options: {}, whole: true };
   const { signal } = options;

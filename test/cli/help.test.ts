@@ -33,6 +33,8 @@ const commands = {
       '--where',
       '--limit',
       '--concurrency',
+      '--bwlimit',
+      '--tpslimit',
       '--state',
       '--verify',
       '--undo',

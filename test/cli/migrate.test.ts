@@ -207,6 +207,14 @@ describe.concurrent('migrate-storage', () => {
     );
   });
 
+  test('--bwlimit and --tpslimit make it take its time', async () => {
+    const limits = ['--limit', '5', '--tpslimit', '10', '--bwlimit', '1G'];
+    const { out } = await depot(newSite(), [...site, '--json', ...toLocal, ...limits]);
+    const summary = objects(out).at(-1) as { references: object; seconds: number };
+    expect(summary.references).toMatchObject({ migrated: 5 });
+    expect(summary.seconds).toBeGreaterThan(0.4);
+  });
+
   test('--state keeps the state where it is told', async () => {
     const here = newSite();
     mkdirSync(path.join(here, 'elsewhere'));
@@ -249,6 +257,8 @@ describe.concurrent('migrate-storage', () => {
     { args: [...toLocal.slice(1), '--verify', 'some'], code: 2, says: 'full' },
     { args: [...toLocal.slice(1), '--limit', '0'], code: 2, says: 'whole number' },
     { args: [...toLocal.slice(1), '--concurrency', '0'], code: 2, says: 'whole number' },
+    { args: [...toLocal.slice(1), '--bwlimit', '0'], code: 2, says: 'more than nothing' },
+    { args: [...toLocal.slice(1), '--tpslimit', '0.5'], code: 2, says: 'whole number' },
     { args: ['--undo', 'absent.sqlite'], code: 3, says: 'absent.sqlite' },
     { args: ['--undo', 'x', '--from', 'dbfiles'], code: 2, says: '--from' },
     { args: ['--undo', 'x', '--limit', '3'], code: 2, says: '--limit' },

@@ -7,6 +7,7 @@ import type { Context } from '../context.js';
 import { keepMemorySmall } from '../memory.js';
 import { counted, formatBytes } from '../output.js';
 import { startProgress } from '../progress.js';
+import { parseRate } from '../quantities.js';
 
 interface Options {
   readonly from?: string;
@@ -17,6 +18,8 @@ interface Options {
   readonly dryRun?: boolean;
   readonly verify?: string;
   readonly concurrency: number;
+  readonly bwlimit?: number;
+  readonly tpslimit?: number;
   readonly progress: boolean;
 }
 
@@ -32,7 +35,9 @@ export function registerCopy(program: Command, start: () => Context): void {
     .option('--checksum', 'compare SHA-256 in place of length and time, reading both sides')
     .option('--dry-run', 'read everything, write nothing')
     .addOption(new Option('--verify <how>', 'full: read every copy back').choices(['full']))
-    .option('--concurrency <count>', 'blobs copied at once', parseCount, 16)
+    .option('--concurrency <count>', 'blobs copied at once', parseCount, 64)
+    .option('--bwlimit <size>', 'read at most so many bytes a second, such as 10M', parseRate)
+    .option('--tpslimit <count>', 'read or delete at most so many blobs a second', parseCount)
     .option('--no-progress', 'no progress bar')
     .action((options: Options) => copy(start(), options));
 }
@@ -59,6 +64,7 @@ async function copy(context: Context, options: Options): Promise<void> {
     result = await runCopy(manager, {
       ...{ from, to, observer: progress, signal: context.signal },
       concurrency: options.concurrency,
+      limits: { bytesPerSecond: options.bwlimit, operationsPerSecond: options.tpslimit },
       dryRun: options.dryRun === true,
       checksum: options.checksum === true,
       verifyFull: options.verify === 'full',

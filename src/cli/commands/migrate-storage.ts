@@ -8,7 +8,7 @@ import { collect, parseCount } from '../arguments.js';
 import type { Context } from '../context.js';
 import { keepMemorySmall } from '../memory.js';
 import { type Progress, startProgress } from '../progress.js';
-import { parseAge, parseSize } from '../quantities.js';
+import { parseAge, parseRate, parseSize } from '../quantities.js';
 import { describeCounts, printSummary } from '../summary.js';
 
 interface Options {
@@ -27,6 +27,8 @@ interface Options {
   readonly smallerThan?: number;
   readonly olderThan?: number;
   readonly concurrency: number;
+  readonly bwlimit?: number;
+  readonly tpslimit?: number;
   readonly state?: string;
   readonly verify?: string;
   readonly undo?: string;
@@ -66,6 +68,8 @@ export function registerMigrate(program: Command, start: () => Context): void {
     .option('--smaller-than <size>', 'only files smaller than this', parseSize)
     .option('--older-than <age>', 'only files stored longer ago than this, such as 7d', parseAge)
     .option('--concurrency <count>', 'blobs copied at once', parseCount, 64)
+    .option('--bwlimit <size>', 'read at most so many bytes a second, such as 10M', parseRate)
+    .option('--tpslimit <count>', 'read or delete at most so many blobs a second', parseCount)
     .option(
       '--state <file>',
       'where to note what was done (default: depot-state/ beside the configuration)',
@@ -153,6 +157,7 @@ async function run(
     observer: progress,
     signal: context.signal,
     concurrency: options.concurrency,
+    limits: { bytesPerSecond: options.bwlimit, operationsPerSecond: options.tpslimit },
     verifyFull: options.verify === 'full',
   };
   if (names === null) return runUndo(manager, options.undo as string, common);
