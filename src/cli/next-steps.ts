@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { Shard } from '../databases/shard.js';
 import type { Manager } from '../manager.js';
 import { leftBehind } from '../transfer/report.js';
 import type { RunResult } from '../transfer/run-migration.js';
@@ -15,6 +16,7 @@ export interface Asked {
   readonly privateOk: boolean;
   /** Whether it was told to move a part of the references only. */
   readonly limited: boolean;
+  readonly shard: Shard | undefined;
   /** The state file, where one was named. */
   readonly state: string | undefined;
   readonly seconds: number;
@@ -58,7 +60,7 @@ function towardsDeletion(
   command: string,
   manager: Manager,
   { source, target }: RunResult,
-  { deleted, limited, state, privateOk }: Asked,
+  { deleted, limited, shard, state, privateOk }: Asked,
 ): string[] {
   if (manager.defaultName() === source) {
     return [
@@ -68,9 +70,12 @@ function towardsDeletion(
   }
   // After a part of them, the same command with --delete-source would move the rest too.
   if (deleted || limited) return [];
-  const names = `${option('--from', source)}${option('--to', target)}${option('--state', state)}`;
+  const once = shard === undefined ? '' : `, once all ${shard.count} shards are done,`;
+  // A shard's state is of no use to a run of the whole.
+  const kept = shard === undefined ? option('--state', state) : '';
+  const names = `${option('--from', source)}${option('--to', target)}${kept}`;
   return [
-    `${source} keeps its blobs until you delete those that have moved and nothing names any more:`,
+    `${source} keeps its blobs until you${once} delete those that have moved and nothing names any more:`,
     `  ${command}${names}${privateOk ? ' --private-ok' : ''} --delete-source`,
   ];
 }

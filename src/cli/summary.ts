@@ -1,3 +1,4 @@
+import { formatShard } from '../databases/shard.js';
 import type { Manager } from '../manager.js';
 import { type Counts, leftBehind } from '../transfer/report.js';
 import type { RunResult } from '../transfer/run-migration.js';
@@ -16,8 +17,18 @@ export async function printSummary(
   const { source: from, target: to, counts } = result;
   if (output.json) {
     const { command, dryRun: dry_run } = asked;
+    const shard = asked.shard === undefined ? {} : { shard: formatShard(asked.shard) };
     const seconds = Math.round(asked.seconds * 1000) / 1000;
-    await output.data('', { type: 'summary', command, from, to, dry_run, ...counts, seconds });
+    await output.data('', {
+      type: 'summary',
+      command,
+      from,
+      to,
+      ...shard,
+      dry_run,
+      ...counts,
+      seconds,
+    });
     return;
   }
   for (const line of summaryLines(result, asked)) await output.data(line, null);
@@ -37,11 +48,12 @@ function summaryLines({ source, target, counts }: RunResult, asked: Asked): stri
   const { references, blobs, bytes } = counts;
   const done = asked.dryRun ? 'Would migrate' : asked.undo ? 'Turned back' : 'Migrated';
   const direction = asked.undo ? `to ${target}` : `from ${source} to ${target}`;
+  const part = asked.shard === undefined ? '' : `, shard ${formatShard(asked.shard)},`;
   const left = leftBehind(references);
   const { not_selected: unselected } = references;
   const elsewhere = references.scanned - references.migrated - left - (unselected ?? 0);
   const lines = [
-    `${done} ${counted(references.migrated, 'reference')} ${direction} in ${asked.seconds.toFixed(1)} s.`,
+    `${done} ${counted(references.migrated, 'reference')} ${direction}${part} in ${asked.seconds.toFixed(1)} s.`,
     `  references: ${references.scanned} read, ${left} left as they are${because(references)}, ${unselected === undefined ? '' : `${unselected} not selected, `}${elsewhere} not in ${asked.undo ? target : source}`,
     `  blobs: ${blobs.copied} ${asked.dryRun ? 'to copy' : 'copied'} (${formatBytes(bytes)}), ` +
       `${blobs.reused} already there${because(blobs)}`,

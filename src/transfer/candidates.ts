@@ -9,6 +9,7 @@ import {
 } from '../references/reference.js';
 import { relocate, sourceIds } from '../references/relocate.js';
 import type { MigrateContext } from './migrate.js';
+import { movesNamed, movesReference } from './sharding.js';
 
 /** A row that holds references with blobs in the source. */
 export interface Candidate {
@@ -16,6 +17,8 @@ export interface Candidate {
   readonly parsed: ReferenceText;
   /** The references to move, each with the identifiers of its blobs in the source. */
   readonly moves: ReadonlyMap<JsonObject, ReadonlySet<string>>;
+  /** How many of the row's references are other shards'. */
+  readonly others: number;
 }
 
 /** References that may still be moved. */
@@ -42,14 +45,15 @@ export function candidatesOf(
       if (reportBroken(column, row, context) && count) context.counts.references.scanned += 1;
       continue;
     }
-    if (count) context.counts.references.scanned += parsed.references.length;
+    const own = parsed.references.filter((one) => movesReference(context.shard, one));
+    if (count) context.counts.references.scanned += own.length;
     const moves = new Map(
-      parsed.references
+      own
         .map((reference) => [reference, sourceIds(reference, context.relocation.sources)] as const)
         .filter(([, ids]) => ids.size > 0),
     );
     if (moves.size === 0) continue;
-    candidates.push({ row, parsed, moves });
+    candidates.push({ row, parsed, moves, others: parsed.references.length - own.length });
     room -= moves.size;
   }
   return { candidates, rest: [] };
@@ -57,6 +61,7 @@ export function candidatesOf(
 
 function reportBroken(column: ReferenceColumn, row: TextRow, context: MigrateContext): boolean {
   if (!isBrokenReference(row.text)) return false;
+  if (!movesNamed(context.shard, rowName(column, row))) return false;
   context.counts.references.failed += 1;
   context.observer.problem({
     kind: 'broken-reference',

@@ -14,8 +14,8 @@ import type { MigrateContext } from './migrate.js';
 import { lookUpFiles, select } from './selection.js';
 import type { ChangeRecord } from './state.js';
 
-/** How often a row is read again that somebody else keeps changing. */
-const attempts = 5;
+/** How often a row is read that the application keeps changing. */
+const ownAttempts = 5;
 
 /** Copies the blobs of a page of rows, then changes its references in one short transaction. */
 export async function migratePage(
@@ -40,6 +40,8 @@ async function moveAll(
   context: MigrateContext,
 ): Promise<void> {
   const reported = new Set<string>();
+  // Each shard changes a row once, unless somebody else does too.
+  const attempts = ownAttempts + Math.max(0, ...all.map(({ others }) => others));
   let candidates = all;
   for (let attempt = 1; candidates.length > 0; attempt += 1) {
     const files =
@@ -56,7 +58,7 @@ async function moveAll(
     const lost = await changeReferences(column, changes, context);
     // What had been copied has its references now; what stopped the copying stops the run.
     if (fatal !== null) throw fatal.error;
-    if (attempt === attempts) return giveUp(column, lost, context);
+    if (attempt === attempts) return giveUp(column, lost, attempts, context);
     const again = await readAgain(column, lost);
     candidates = candidatesOf(column, again, context, { count: false }).candidates;
   }
@@ -203,7 +205,12 @@ async function readAgain(column: ReferenceColumn, lost: readonly Change[]): Prom
   return rows;
 }
 
-function giveUp(column: ReferenceColumn, lost: readonly Change[], context: MigrateContext): void {
+function giveUp(
+  column: ReferenceColumn,
+  lost: readonly Change[],
+  attempts: number,
+  context: MigrateContext,
+): void {
   for (const { row, references } of lost) {
     context.counts.references.changed += references;
     context.observer.problem({

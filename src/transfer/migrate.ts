@@ -1,4 +1,5 @@
 import type { TextRow } from '../databases/database.js';
+import type { Shard } from '../databases/shard.js';
 import { pages, type ReferenceColumn } from '../references/columns.js';
 import { referenceMark } from '../references/reference.js';
 import type { Relocation } from '../references/relocate.js';
@@ -30,6 +31,8 @@ export interface MigrateOptions {
   readonly where?: string | undefined;
   /** References to move at most. */
   readonly limit?: number | undefined;
+  /** Moves this part of the references. */
+  readonly shard?: Shard | undefined;
   /** Which references are moved. */
   readonly selection: Selection;
   /** Blobs copied at once. */

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Database } from '../databases/database.js';
+import { formatShard, type Shard } from '../databases/shard.js';
 import { DepotError } from '../errors.js';
 import { errorCode, fileError } from '../files.js';
 import type { Manager } from '../manager.js';
@@ -21,8 +22,9 @@ import { checkCondition, checkStorages } from './preflight.js';
 import { type Counts, newCounts, type Observer } from './report.js';
 import { recordEnd, recording, recordOf } from './run-record.js';
 import { isLimiting, type Selection } from './selection.js';
+import { checkShard } from './sharding.js';
 import { openState, type State } from './state.js';
-import { storagesOf } from './state-file.js';
+import { type Subject, subjectOf } from './state-file.js';
 import type { RunRecord } from './state-runs.js';
 import { undo } from './undo.js';
 
@@ -56,6 +58,8 @@ export interface MigrationOptions extends RunOptions {
   readonly where?: string | undefined;
   /** References to move at most. */
   readonly limit?: number | undefined;
+  /** Moves one part of the references, while others move theirs; no source can be deleted then. */
+  readonly shard?: Shard | undefined;
   /** Where the state is kept; default: beside the configuration. */
   readonly stateFile?: string | undefined;
 }
@@ -74,6 +78,7 @@ export async function runMigration(
   manager: Manager,
   options: MigrationOptions,
 ): Promise<RunResult> {
+  checkShard(options.shard, options.deleteSource);
   const { source, target } = await openLimited(manager, options, options);
   await checkStorages(source, target, options);
   const columns = await columnsOf(manager, options);
@@ -82,10 +87,15 @@ export async function runMigration(
   const databases = await manager.allDatabases();
   const stateFile = options.dryRun
     ? null
-    : (options.stateFile ?? defaultState(manager, source, target));
-  const { signal } = options;
+    : (options.stateFile ?? defaultState(manager, { source, target, ...options }));
+  const { signal, shard } = options;
   const record = recordOf(options);
-  return locked(databases, stateFile, { source, target, record, signal }, async (state) => {
+  const subject = {
+    source: source.name,
+    target: target.name,
+    shard: shard === undefined ? null : formatShard(shard),
+  };
+  return locked(databases, { stateFile, subject, record, signal, shard }, async (state) => {
     const counts = newCounts();
     const observer = recording(state, options.observer);
     if (isLimiting(options.selection)) counts.references.not_selected = 0;
@@ -124,13 +134,13 @@ export async function runUndo(
   stateFile: string,
   options: RunOptions,
 ): Promise<RunResult> {
-  const names = storagesOf(stateFile);
-  const ends = { from: names.source, to: names.target };
+  const subject = subjectOf(stateFile);
+  const ends = { from: subject.source, to: subject.target };
   const { source, target } = await openLimited(manager, ends, options);
   const databases = await manager.allDatabases();
   const record: RunRecord = { kind: 'undo', options: {}, whole: true };
   const { signal } = options;
-  return locked(databases, stateFile, { source, target, record, signal }, async (state) => {
+  return locked(databases, { stateFile, subject, record, signal }, async (state) => {
     const columns = await changedColumns(manager, state);
     const counts = newCounts();
     const observer = recording(state, options.observer);
@@ -188,25 +198,35 @@ async function changedColumns(manager: Manager, state: State): Promise<Reference
   return (await Promise.all(columns)).flat();
 }
 
-function defaultState({ configuration }: Manager, source: Storage, target: Storage): string {
+function defaultState(
+  { configuration }: Manager,
+  { source, target, shard }: { source: Storage; target: Storage; shard?: Shard | undefined },
+): string {
   const name = `${source.name}-to-${target.name}`.replaceAll(/[^\w.-]/g, '_');
-  return path.join(configuration.directory, 'depot-state', `${name}.sqlite`);
+  const part = shard === undefined ? '' : `.shard-${shard.index}-of-${shard.count}`;
+  return path.join(configuration.directory, 'depot-state', `${name}${part}.sqlite`);
 }
 
-/** Runs alone among all runs that change references in one of these databases. */
+interface LockedRun {
+  readonly stateFile: string | null;
+  readonly subject: Subject;
+  readonly record: RunRecord;
+  readonly signal: AbortSignal;
+  readonly shard?: Shard | undefined;
+}
+
+/** Keeps off all other runs that change the same references in one of these databases. */
 async function locked(
   databases: readonly Database[],
-  stateFile: string | null,
-  about: { source: Storage; target: Storage; record: RunRecord; signal: AbortSignal },
+  { stateFile, subject, record, signal, shard }: LockedRun,
   run: (state: State) => Promise<RunResult>,
 ): Promise<RunResult> {
-  const lock = stateFile === null ? null : await lockDatabases(databases, null);
+  const lock = stateFile === null ? null : await lockDatabases(databases, shard ?? null);
   try {
     if (stateFile !== null) await makeDirectory(path.dirname(stateFile));
-    const names = { source: about.source.name, target: about.target.name };
-    const state = openState(stateFile, names, about.record);
+    const state = openState(stateFile, subject, record);
     try {
-      return recordEnd(state, await run(state), about.signal);
+      return recordEnd(state, await run(state), signal);
     } finally {
       state.close();
     }

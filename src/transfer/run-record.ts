@@ -1,3 +1,4 @@
+import { formatShard } from '../databases/shard.js';
 import { messageOf } from '../errors.js';
 import type { Observer } from './report.js';
 import type { MigrationOptions, RunResult } from './run-migration.js';
@@ -21,6 +22,8 @@ export function recordOf(options: MigrationOptions): RunRecord {
     ...(options.deleteSource && { delete_source: true }),
     ...(options.privateOk && { private_ok: true }),
     ...(options.verifyFull && { verify: 'full' }),
+    // No limit: a state file is one shard's, which looks at all references that are its own.
+    ...(options.shard !== undefined && { shard: formatShard(options.shard) }),
   };
   const whole = Object.keys(limits).length === 0;
   return { kind: 'migrate', options: { ...limits, ...ways }, whole };

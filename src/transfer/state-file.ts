@@ -33,18 +33,21 @@ const schema = `
   CREATE TEMP TABLE blobs_with_problems (path TEXT PRIMARY KEY);
   PRAGMA user_version = ${version};`;
 
-/** Names of storages. */
-interface Storages {
+/** What all runs of a state file have in common. */
+export interface Subject {
+  /** Names of storages. */
   readonly source: string;
   readonly target: string;
+  /** `2/8`, where it is the state of a shard. */
+  readonly shard: string | null;
 }
 
-/** The storages between which the runs of an existing state file went. */
-export function storagesOf(file: string): Storages {
+/** What the runs of an existing state file have in common. */
+export function subjectOf(file: string): Subject {
   const handle = openToRead(file);
   try {
-    const storages = storagesIn(handle);
-    if (storages !== undefined) return storages;
+    const subject = subjectIn(handle);
+    if (subject !== undefined) return subject;
   } finally {
     handle.close();
   }
@@ -67,10 +70,10 @@ export function openToRead(file: string): Sqlite.Database {
   }
 }
 
-/** Opens or makes the state file of runs between these; null: one that is gone when it is closed. */
-export function openStateFile(file: string | null, storages: Storages): Sqlite.Database {
+/** Opens or makes the state file of such runs; null: one that is gone when it is closed. */
+export function openStateFile(file: string | null, subject: Subject): Sqlite.Database {
   try {
-    if (file !== null) refuseOther(file, storages);
+    if (file !== null) refuseOther(file, subject);
     // An empty name is a temporary file that SQLite removes itself.
     const handle = new Sqlite(file ?? '');
     handle.pragma('journal_mode = WAL');
@@ -84,15 +87,17 @@ export function openStateFile(file: string | null, storages: Storages): Sqlite.D
 }
 
 /** Makes the file for its owner's eyes alone; an existing one must be a state file or empty. */
-function refuseOther(file: string, { source, target }: Storages): void {
+function refuseOther(file: string, { source, target, shard }: Subject): void {
   closeSync(openSync(file, 'a', 0o600));
   const handle = new Sqlite(file, { readonly: true });
   try {
-    const first = isEmpty(handle, file, 'refused') ? undefined : storagesIn(handle);
-    if (first === undefined || (first.source === source && first.target === target)) return;
+    const first = isEmpty(handle, file, 'refused') ? undefined : subjectIn(handle);
+    if (first === undefined) return;
+    if (first.source === source && first.target === target && first.shard === shard) return;
+    const part = first.shard === null ? 'without --shard' : `with --shard ${first.shard}`;
     throw new DepotError(
       'refused',
-      `${file} is the state of a run from ${first.source} to ${first.target}`,
+      `${file} is the state of a run from ${first.source} to ${first.target}${first.shard === shard ? '' : ` ${part}`}`,
       { hint: 'Name another file with --state.' },
     );
   } finally {
@@ -100,8 +105,9 @@ function refuseOther(file: string, { source, target }: Storages): void {
   }
 }
 
-function storagesIn(handle: Sqlite.Database): Storages | undefined {
-  return handle.prepare<[], Storages>('SELECT source, target FROM runs LIMIT 1').get();
+function subjectIn(handle: Sqlite.Database): Subject | undefined {
+  const shard = `json_extract(options, '$.shard') AS shard`;
+  return handle.prepare<[], Subject>(`SELECT source, target, ${shard} FROM runs LIMIT 1`).get();
 }
 
 /** Whether it holds no table yet; fails with `kind` for what is no state file that we know. */

@@ -1,6 +1,6 @@
 import type Sqlite from 'better-sqlite3';
 import type { KnownContents } from './copy-blob.js';
-import { cannotWrite, closeStateFile, openStateFile } from './state-file.js';
+import { cannotWrite, closeStateFile, openStateFile, type Subject } from './state-file.js';
 import { beginRun, now, type RunLog, type RunRecord, runLog } from './state-runs.js';
 
 /**
@@ -72,13 +72,10 @@ export interface ChangeRecord {
   readonly after: string;
 }
 
-/** Opens or makes a state file, for a run between these storages; null: one that is soon gone. */
-export function openState(
-  file: string | null,
-  { source, target }: { source: string; target: string },
-  record: RunRecord,
-): State {
-  const handle = openStateFile(file, { source, target });
+/** Opens or makes a state file, for a run of this subject; null: one that is soon gone. */
+export function openState(file: string | null, subject: Subject, record: RunRecord): State {
+  const { source, target } = subject;
+  const handle = openStateFile(file, subject);
   const writing = writer(file);
   const run = writing(() => beginRun(handle, source, target, record))();
   const log = runLog(handle, run);

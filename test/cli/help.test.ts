@@ -32,6 +32,7 @@ const commands = {
     ...[
       '--where',
       '--limit',
+      '--shard',
       '--concurrency',
       '--bwlimit',
       '--tpslimit',

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { storagesOf } from '../../src/transfer/state-file.js';
+import { subjectOf } from '../../src/transfer/state-file.js';
 import { openReport, type ReportedProblem, type Totals } from '../../src/transfer/state-report.js';
 import { aroundChange } from './meanwhile.js';
 import { migrate, undo } from './runs.js';
@@ -273,7 +273,7 @@ test('a file that is none, or of another version, is refused and left as it is',
   ] as const;
   for (const [name, kind, says] of refusals) {
     const before = readdirSync(site.directory);
-    for (const open of [openReport, storagesOf]) {
+    for (const open of [openReport, subjectOf]) {
       expect(() => open(file(name))).toThrow(
         expect.objectContaining({ kind, message: expect.stringContaining(says) }),
       );

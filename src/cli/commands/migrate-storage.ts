@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { Shard } from '../../databases/shard.js';
 import { DepotError, exitCodes } from '../../errors.js';
 import type { Manager } from '../../manager.js';
 import type { Counts } from '../../transfer/report.js';
@@ -9,6 +10,7 @@ import type { Context } from '../context.js';
 import { keepMemorySmall } from '../memory.js';
 import { type Progress, startProgress } from '../progress.js';
 import { parseAge, parseRate, parseSize } from '../quantities.js';
+import { parseShard } from '../shard.js';
 import { describeCounts, printSummary } from '../summary.js';
 
 interface Options {
@@ -27,6 +29,7 @@ interface Options {
   readonly smallerThan?: number;
   readonly olderThan?: number;
   readonly concurrency: number;
+  readonly shard?: Shard;
   readonly bwlimit?: number;
   readonly tpslimit?: number;
   readonly state?: string;
@@ -45,7 +48,7 @@ const limits = [
 /** The options that say nothing to `--undo`; ignored, one such as `--dry-run` would do harm. */
 const ofForwardRuns = [
   ...['from', 'to', 'fromStorage', 'toStorage', 'dryRun', 'deleteSource', 'privateOk'],
-  ...['state', ...limits],
+  ...['state', 'shard', ...limits],
 ];
 
 export function registerMigrate(program: Command, start: () => Context): void {
@@ -67,6 +70,11 @@ export function registerMigrate(program: Command, start: () => Context): void {
     .option('--larger-than <size>', 'only files larger than this, such as 10M', parseSize)
     .option('--smaller-than <size>', 'only files smaller than this', parseSize)
     .option('--older-than <age>', 'only files stored longer ago than this, such as 7d', parseAge)
+    .option(
+      '--shard <i/n>',
+      'only part I of N, while others move theirs; auto: as the scheduler says',
+      (text) => parseShard(text),
+    )
     .option('--concurrency <count>', 'blobs copied at once', parseCount, 64)
     .option('--bwlimit <size>', 'read at most so many bytes a second, such as 10M', parseRate)
     .option('--tpslimit <count>', 'read or delete at most so many blobs a second', parseCount)
@@ -119,6 +127,7 @@ async function migrateStorage(context: Context, options: Options): Promise<void>
     deleted: options.deleteSource === true,
     privateOk: options.privateOk === true,
     limited: limits.some((limit) => options[limit] !== undefined),
+    shard: options.shard,
     state: options.state,
     seconds: (Date.now() - started) / 1000,
   });
@@ -172,6 +181,7 @@ async function run(
     selection: selectionOf(options),
     where: options.where,
     limit: options.limit,
+    shard: options.shard,
     stateFile: options.state,
   });
 }
