@@ -239,7 +239,9 @@ describe.concurrent('migrate-storage', () => {
     for (const state of [[], ['--state', 'other.sqlite']]) {
       const ended = await depot(here, [...site, ...toLocal, ...state]);
       expect(ended).toMatchObject({ code: 4, out: '' });
-      expect(ended.err).toMatch(/^depot: another migration of this site is running: .*\n$/);
+      expect(ended.err).toMatch(
+        /^depot: another migration of this site is running: .*\nRun it again .*\n$/,
+      );
     }
     lock.close();
   });
