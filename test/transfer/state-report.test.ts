@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { subjectOf } from '../../src/transfer/state-file.js';
 import { openReport, type ReportedProblem, type Totals } from '../../src/transfer/state-report.js';
 import { aroundChange } from './meanwhile.js';
+import { signalWhen, startMigration } from './processes.js';
 import { migrate, undo } from './runs.js';
 import {
   addBlob,
@@ -286,4 +287,21 @@ test('a file that is none, or of another version, is refused and left as it is',
     message: expect.stringContaining('version 2'),
   });
   expect(readFileSync(file('2.sqlite')).equals(bytes)).toBe(true);
+});
+
+test('tells of a killed run, in a file that the kill left half written', async () => {
+  const site = makeSite();
+  for (let row = 0; row < 30; row += 1) {
+    addRow(site, referenceText('dbfiles', await addBlob(site, 'dbfiles', 'x'.repeat(100_000))));
+  }
+  const copied = (): boolean => readdirSync(path.join(site.directory, 'blobs')).length > 5;
+  const running = startMigration(site, ['--concurrency', '1']);
+  expect((await signalWhen(running, 'SIGKILL', copied)).signal).toBe('SIGKILL');
+  const bytes = readFileSync(stateOf(site));
+  expect(reported(site).runs).toMatchObject([{ run: 1, ended: null, outcome: null }]);
+  expect(readFileSync(stateOf(site)).equals(bytes)).toBe(true);
+  await migrate(site);
+  const { runs, totals } = reported(site);
+  expect(runs).toMatchObject([{ ended: null }, { outcome: 'finished' }]);
+  expect(totals.changes.done + totals.changes.uncertain).toBeGreaterThanOrEqual(30);
 });

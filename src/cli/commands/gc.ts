@@ -4,6 +4,7 @@ import type { Garbage, GcCounts } from '../../transfer/gc.js';
 import type { GcResult } from '../../transfer/run-gc.js';
 import { parseCount } from '../arguments.js';
 import type { Context } from '../context.js';
+import { keepMemorySmall } from '../memory.js';
 import { counted, formatBytes } from '../output.js';
 import { startProgress } from '../progress.js';
 import { parseAge } from '../quantities.js';
@@ -30,6 +31,7 @@ export function registerGc(program: Command, start: () => Context): void {
 async function collect(context: Context, name: string, options: Options): Promise<void> {
   const started = Date.now();
   const { output, signal } = context;
+  keepMemorySmall();
   const { runGc } = await import('../../transfer/run-gc.js');
   const manager = await context.manager();
   const progress = await startProgress<GcCounts>(context, {
