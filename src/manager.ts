@@ -100,6 +100,15 @@ export class Manager {
     return { storage: await this.storage(name), id };
   }
 
+  /** Throws where no database is configured that holds references. */
+  checkDatabases(): void {
+    const { databases, file } = this.configuration;
+    if (databases.length > 0) return;
+    throw new DepotError('config', `no database with references is configured in ${file}`, {
+      hint: 'Name it with databases in [depot], or as sqlalchemy.url of the application.',
+    });
+  }
+
   /** The databases that hold references, as configured. */
   async referenceDatabases(): Promise<Database[]> {
     return Promise.all(this.configuration.databases.map((url) => this.#database(url)));

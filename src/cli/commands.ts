@@ -31,6 +31,10 @@ const entries: readonly CommandEntry[] = [
     load: async () => (await import('./commands/info.js')).registerInfo,
   },
   {
+    names: ['du'],
+    load: async () => (await import('./commands/du.js')).registerDu,
+  },
+  {
     names: ['replace'],
     load: async () => (await import('./commands/replace.js')).registerReplace,
   },

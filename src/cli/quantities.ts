@@ -53,3 +53,18 @@ export function parseAge(text: string): number {
   if (milliseconds <= oldest) return milliseconds;
   throw new InvalidArgumentError('It must be an age: 30min, 12h, 7d, 2w or 1y.');
 }
+
+/** The moment of an option such as `--since 7d` or `--since 2026-01-31`: an age, or a time in UTC. */
+export function parseMoment(text: string): Date {
+  if (/^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?Z)?$/.test(text)) {
+    const time = new Date(text);
+    const day = text.slice(0, 10);
+    // JavaScript takes 31 February for 3 March.
+    if (!Number.isNaN(time.getTime()) && time.toISOString().startsWith(day)) return time;
+  } else if (!/^\d{4}-/.test(text)) {
+    return new Date(Date.now() - parseAge(text));
+  }
+  throw new InvalidArgumentError(
+    'It must be a day or a time in UTC: 2026-01-31, 2026-01-31T12:00Z.',
+  );
+}

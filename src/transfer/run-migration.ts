@@ -170,12 +170,8 @@ async function columnsOf(
   manager: Manager,
   { references: named, exclude }: Pick<MigrationOptions, 'references' | 'exclude'>,
 ): Promise<ReferenceColumn[]> {
-  const { databases, references, file } = manager.configuration;
-  if (databases.length === 0) {
-    throw new DepotError('config', `no database with references is configured in ${file}`, {
-      hint: 'Name it with databases in [depot], or as sqlalchemy.url of the application.',
-    });
-  }
+  const { references } = manager.configuration;
+  manager.checkDatabases();
   const opened = await manager.referenceDatabases();
   const names = named.length > 0 ? named : references.map(({ value }) => value);
   const columns = await (names.length > 0 ? namedColumns(opened, names) : findColumns(opened));

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { depot, done, executable, newStore, objects, outcome } from './depot.js';
+import { depot, done, executable, newSite, newStore, objects, outcome } from './depot.js';
 
 /** More bytes than a pipe takes before somebody reads them. */
 const beyondPipe = 300_000;
@@ -92,4 +92,42 @@ test('--json of info and list has the keys of the contract, in its order', async
   expect(await keysOf('info', '--hash', blob)).toEqual([[...keys, 'sha256']]);
   expect(await keysOf('list', '-l')).toEqual([keys]);
   expect(await keysOf('list')).toEqual([['path', 'storage', 'id']]);
+});
+
+describe.concurrent('info --references', () => {
+  const site = ['-c', 'production.ini', '--json', 'info', '--references'];
+
+  test('shows the rows that name a blob, in whatever spelling', async () => {
+    const here = newSite();
+    const expected = JSON.parse(readFileSync(path.join(here, 'expected.json'), 'utf8')) as {
+      references: {
+        table: string;
+        column: string;
+        primary_key: Record<string, unknown>;
+        files?: { path: string; status: string }[];
+      }[];
+    };
+    const rows = new Map<string, Set<string>>();
+    for (const { table, column, primary_key: key, files = [] } of expected.references) {
+      const keys = Object.entries(key).map(([name, value]) => `${name}=${value}`);
+      for (const file of files.filter(({ status }) => status === 'ok')) {
+        const known = rows.get(file.path) ?? new Set();
+        rows.set(file.path, known.add(`${table}.${column} ${keys.join(' ')}`));
+      }
+    }
+    const { code, out } = await depot(here, [...site, ...rows.keys()]);
+    expect(code).toBe(0);
+    const found = objects(out);
+    expect(found).toHaveLength(rows.size);
+    for (const { path: blob, references } of found) {
+      const named = rows.get(blob as string) ?? new Set();
+      expect(references).toEqual(expect.arrayContaining([...named]));
+    }
+  });
+
+  test('needs a database', async () => {
+    const here = newStore();
+    const blob = await done(here, ['put', 'depot.ini']);
+    expect(await depot(here, ['info', '--references', blob])).toMatchObject({ code: 2, out: '' });
+  });
 });

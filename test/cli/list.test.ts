@@ -22,9 +22,42 @@ describe.concurrent('list', () => {
     const line = await done(here, ['list', '-l']);
     expect(line).toMatch(
       new RegExp(
-        `^${paths[0]} +7  \\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ  text/plain  a b\\.txt$`,
+        `^${paths[0]} +7 bytes  \\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ  text/plain  a b\\.txt$`,
       ),
     );
+  });
+
+  test('-l shows sizes for people, with --bytes exact ones', async () => {
+    const here = newStore();
+    writeFileSync(path.join(here, 'large'), Buffer.alloc(1_234_567));
+    const blob = await done(here, ['put', 'large']);
+    expect(await done(here, ['list', '-l'])).toMatch(new RegExp(`^${blob} +1\\.2 MB  `));
+    expect(await done(here, ['list', '-l', '--bytes'])).toMatch(new RegExp(`^${blob} +1234567  `));
+  });
+
+  test('lists what is asked for by type, name, size and time', async () => {
+    const { here, paths } = await newStoreWith('a.txt', 'B.TXT', 'c.png', 'x[1].txt');
+    const [a, b, c, x] = paths as [string, string, string, string];
+    const metadata = path.join(here, a, 'metadata.json');
+    const old = readFileSync(metadata, 'utf8').replace(/"\d{4}-\d\d-\d\d /, '"2001-02-03 ');
+    writeFileSync(metadata, old);
+    const listed = async (...args: string[]): Promise<string[]> =>
+      (await done(here, ['list', ...args])).split('\n').filter(Boolean).sort();
+    const sorted = (...all: string[]): string[] => all.sort();
+    expect(await listed('--type', 'image/*')).toEqual([c]);
+    expect(await listed('--name', '*.txt')).toEqual(sorted(a, b, x));
+    expect(await listed('--name', '?.txt')).toEqual(sorted(a, b));
+    expect(await listed('--name', 'x[1].*')).toEqual([x]);
+    expect(await listed('--since', '2001-02-04')).toEqual(sorted(b, c, x));
+    expect(await listed('--since', '1h', '--type', 'text/plain')).toEqual(sorted(b, x));
+    expect(await listed('--larger-than', '6')).toEqual(sorted(a, b, c, x));
+    expect(await listed('--larger-than', '7')).toEqual([]);
+    expect(await listed('--smaller-than', '8', '--limit', '2')).toHaveLength(2);
+    expect(await done(here, ['--json', 'list', '--name', 'c*']).then(JSON.parse)).toEqual({
+      path: c,
+      storage: 'files',
+      id: c.slice(6),
+    });
   });
 
   test('--json prints one object a line, with -l the whole info', async () => {
@@ -65,6 +98,9 @@ describe.concurrent('list', () => {
     { args: ['list', '--limit', '-1'], code: 2 },
     { args: ['list', '--limit', '1e3'], code: 2 },
     { args: ['list', 'files', 'files'], code: 2 },
+    { args: ['list', '--since', '2026-02-30'], code: 2 },
+    { args: ['list', '--since', 'yesterday'], code: 2 },
+    { args: ['list', '--larger-than', '-1'], code: 2 },
   ])('$args exits $code', async ({ args, code }) => {
     const ended = await depot(newStore(), args);
     expect(ended).toMatchObject({ code, out: '' });

@@ -2,13 +2,22 @@ import type { Command } from 'commander';
 import type { BlobInfo } from '../../backend.js';
 import type { Storage } from '../../storage.js';
 import { parseCount } from '../arguments.js';
+import { blobTest, isFilter } from '../blob-filter.js';
 import { infoObject } from '../blob-info.js';
 import type { Context } from '../context.js';
 import { forEachItem } from '../items.js';
+import { formatBytes } from '../output.js';
+import { parseMoment, parseSize } from '../quantities.js';
 
 interface Options {
   readonly long?: boolean;
+  readonly bytes?: boolean;
   readonly limit?: number;
+  readonly type?: string;
+  readonly name?: string;
+  readonly largerThan?: number;
+  readonly smallerThan?: number;
+  readonly since?: Date;
 }
 
 export function registerList(program: Command, start: () => Context): void {
@@ -18,6 +27,12 @@ export function registerList(program: Command, start: () => Context): void {
     .description('list identifiers, in no particular order')
     .argument('[storage]', 'name or alias (default: the default storage)')
     .option('-l, --long', 'with size, time, type and filename')
+    .option('--bytes', 'sizes in bytes')
+    .option('--type <pattern>', "only of this content type, such as 'image/*'")
+    .option('--name <pattern>', "only of this filename, such as '*.pdf'")
+    .option('--larger-than <size>', 'only larger ones, such as 10M', parseSize)
+    .option('--smaller-than <size>', 'only smaller ones', parseSize)
+    .option('--since <time>', 'only changed since, such as 7d or 2026-01-31', parseMoment)
     .option('--limit <count>', 'at most so many', parseCount)
     .action((storage: string | undefined, options: Options) => list(start(), storage, options));
 }
@@ -26,47 +41,59 @@ async function list(context: Context, name: string | undefined, options: Options
   const { output } = context;
   const manager = await context.manager();
   const storage = await manager.storage(name ?? manager.defaultName());
-  const ids = limited(storage.list(), options.limit);
-  if (options.long) return listLong(context, storage, ids);
-  await forEachItem(context, ids, async (id) => {
-    await output.data(storage.path(id), { path: storage.path(id), storage: storage.name, id });
+  const { type, name: filename, largerThan, smallerThan, since } = options;
+  const filter = { type, name: filename, largerThan, smallerThan, since };
+  if (!options.long && !isFilter(filter)) {
+    return forEachItem(context, limited(storage.list(), options.limit), async (id) =>
+      output.data(storage.path(id), { path: storage.path(id), storage: storage.name, id }),
+    );
+  }
+  const wanted = only(lookedUp(storage), blobTest(filter));
+  await forEachItem(context, limited(wanted, options.limit), async (one) => {
+    if ('error' in one) throw one.error;
+    await printBlob(context, storage, one.info, options);
   });
 }
 
-/** Looks several up at once, and prints them in the order of the listing. */
-async function listLong(
-  context: Context,
-  storage: Storage,
-  ids: AsyncIterable<string>,
-): Promise<void> {
+type LookedUp = { readonly info: BlobInfo } | { readonly error: unknown };
+
+/** Looks several up at once, in the order of the listing. */
+async function* lookedUp(storage: Storage): AsyncGenerator<LookedUp> {
   const { pMapIterable } = await import('p-map');
-  const lookUp = (id: string): Promise<{ info: BlobInfo } | { error: unknown }> =>
+  const lookUp = (id: string): Promise<LookedUp> =>
     storage.info(id).then(
       (info) => ({ info }),
       (error: unknown) => ({ error }),
     );
-  const found = pMapIterable(ids, lookUp, { concurrency: 16, backpressure: 64 });
-  await forEachItem(context, found, async (one) => {
-    if ('error' in one) throw one.error;
-    await printLong(context, storage, one.info);
-  });
+  yield* pMapIterable(storage.list(), lookUp, { concurrency: 16, backpressure: 64 });
 }
 
-async function printLong({ output }: Context, storage: Storage, info: BlobInfo): Promise<void> {
+/** What fails is wanted too: nobody knows what it is. */
+async function* only(
+  all: AsyncIterable<LookedUp>,
+  test: (info: BlobInfo) => boolean,
+): AsyncGenerator<LookedUp> {
+  for await (const one of all) if ('error' in one || test(one.info)) yield one;
+}
+
+async function printBlob(
+  { output }: Context,
+  storage: Storage,
+  info: BlobInfo,
+  { long, bytes }: Options,
+): Promise<void> {
   const object = infoObject(storage, info);
-  const size = String(object.content_length).padStart(10);
+  const { path, id, content_length: length, content_type: type, filename } = object;
+  if (!long) return output.data(path, { path, storage: storage.name, id });
+  const size = bytes ? String(length).padStart(12) : formatBytes(length).padStart(10);
   const time = object.last_modified ?? '-'.padEnd(20);
-  const type = object.content_type;
-  await output.data(`${object.path}  ${size}  ${time}  ${type}  ${object.filename}`, object);
+  await output.data(`${path}  ${size}  ${time}  ${type}  ${filename}`, object);
 }
 
-async function* limited(
-  ids: AsyncIterable<string>,
-  limit: number | undefined,
-): AsyncGenerator<string> {
+async function* limited<T>(items: AsyncIterable<T>, limit: number | undefined): AsyncGenerator<T> {
   let count = 0;
-  for await (const id of ids) {
-    yield id;
+  for await (const item of items) {
+    yield item;
     count += 1;
     if (count === limit) return;
   }

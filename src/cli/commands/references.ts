@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { DepotError } from '../../errors.js';
 import type { ReferenceColumn } from '../../references/columns.js';
 import type { Context } from '../context.js';
 import { keepMemorySmall } from '../memory.js';
@@ -20,12 +19,7 @@ async function references(context: Context, options: Options): Promise<void> {
   keepMemorySmall();
   const { findColumns } = await import('../../references/columns.js');
   const manager = await context.manager();
-  const { databases, file } = manager.configuration;
-  if (databases.length === 0) {
-    throw new DepotError('config', `no database with references is configured in ${file}`, {
-      hint: 'Name it with databases in [depot], or as sqlalchemy.url of the application.',
-    });
-  }
+  manager.checkDatabases();
   const columns = await findColumns(await manager.referenceDatabases());
   if (columns.length === 0) context.output.note('No column holds references.');
   else if (options.count) await printCounts(context, columns);
