@@ -40,8 +40,8 @@ export interface State extends KnownContents, RunLog {
   }): { change: number; text: string } | null;
   /** After a reference got back the text that stood there before such a change. */
   recordUndone(change: number): void;
-  /** The texts that were written into that row. */
-  texts(row: { database: string; row: string }): string[];
+  /** What was written into that row, the last first. */
+  writtenInto(row: { database: string; row: string }): WrittenText[];
   /** Number of this run among those of the file, from 1. */
   readonly run: number;
   readonly source: string;
@@ -68,6 +68,13 @@ export interface ChangeRecord {
   readonly column: string;
   /** `files.data id=7` */
   readonly row: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** A change that was made, or may have been. */
+export interface WrittenText {
+  readonly change: number;
   readonly before: string;
   readonly after: string;
 }
@@ -223,7 +230,7 @@ function undosIn(
 function historyIn(
   handle: Sqlite.Database,
   writing: Writing,
-): Pick<State, 'columns' | 'before' | 'recordUndone' | 'texts'> {
+): Pick<State, 'columns' | 'before' | 'recordUndone' | 'writtenInto'> {
   const selectColumns = handle.prepare<[], { database: string; column: string }>(
     'SELECT DISTINCT "database", "column" FROM changes',
   );
@@ -232,14 +239,15 @@ function historyIn(
      ORDER BY "row" = ? DESC, change DESC LIMIT 1`,
   );
   const turnBack = handle.prepare('UPDATE changes SET done = 3 WHERE change = ?');
-  const selectTexts = handle
-    .prepare<string[], string>('SELECT after FROM changes WHERE "row" = ? AND "database" = ?')
-    .pluck();
+  const selectWritten = handle.prepare<string[], WrittenText>(
+    `SELECT change, before, after FROM changes WHERE "row" = ? AND "database" = ?
+     ORDER BY change DESC`,
+  );
   return {
     columns: () => selectColumns.all(),
     before: ({ database, column, row, text }) =>
       selectBefore.get(text, database, column, row) ?? null,
     recordUndone: writing((change: number) => void turnBack.run(change)),
-    texts: ({ database, row }) => selectTexts.all(row, database),
+    writtenInto: ({ database, row }) => selectWritten.all(row, database),
   };
 }

@@ -8,6 +8,7 @@ import {
   restoreReplaced,
   resumeRestores,
 } from './restore-blob.js';
+import { turnedBack } from './turned-back.js';
 
 export interface UndoOptions extends RestoreOptions {
   /** The target's name and its aliases. */
@@ -20,7 +21,7 @@ export interface UndoOptions extends RestoreOptions {
 /**
  * Gives the references back the texts that they had before the runs of a state file, with the
  * same guarantees: a blob that the source no longer has, or that is newer in the target, is
- * copied back first, and a text that changed since is left alone and reported.
+ * copied back first, and a reference that changed since is left alone and reported.
  */
 export async function undo(options: UndoOptions): Promise<void> {
   const { columns, counts, observer, signal } = options;
@@ -42,9 +43,13 @@ async function undoRow(column: ReferenceColumn, row: TextRow, options: UndoOptio
   const { database, table } = column;
   const name = rowName(column, row);
   const place = { database: database.name, column: columnName(column), row: name };
-  const change = state.before({ ...place, text: row.text });
-  if (change === null) return reportChanged(row, place, options);
-  const { text: before } = change;
+  const known = state.before({ ...place, text: row.text });
+  const back =
+    known === null
+      ? turnedBack(row.text, state.writtenInto(place))
+      : { text: known.text, changes: [known.change] };
+  if (back === null) return reportChanged(row.text, place, options);
+  const { text: before } = back;
   const [then, now] = [named(before, sourceNames), named(row.text, sourceNames)];
   const references = then.references - now.references;
   const versions = new Map<string, string>();
@@ -61,9 +66,10 @@ async function undoRow(column: ReferenceColumn, row: TextRow, options: UndoOptio
   const undoing = state.recordUndo(before);
   const [made] = await database.change([{ ...where, before: row.text, after: before }]);
   if (made === true) {
-    state.recordUndone(change.change);
+    for (const change of back.changes) state.recordUndone(change);
     counts.references.migrated += references;
     if (await restoreReplaced(versions, name, options)) state.closeUndo(undoing);
+    if (known === null) reportChanged(before, place, options);
     return;
   }
   state.closeUndo(undoing);
@@ -86,14 +92,22 @@ function named(
 
 /** Names a reference that was moved and has another text now, but still the blobs in the target. */
 function reportChanged(
-  row: TextRow,
+  text: string,
   place: { database: string; row: string },
   { state, counts, observer, targetNames }: UndoOptions,
 ): void {
-  const { ids, references } = named(row.text, targetNames);
-  const moved = state.texts(place).flatMap((text) => [...named(text, targetNames).ids]);
-  if (!moved.some((id) => ids.has(id))) return;
-  counts.references.changed += references;
+  const moved = new Set(
+    state.writtenInto(place).flatMap(({ before, after }) => {
+      const earlier = named(before, targetNames).ids;
+      return [...named(after, targetNames).ids].filter((id) => !earlier.has(id));
+    }),
+  );
+  const references = parseReferenceText(text)?.references ?? [];
+  const left = references.filter((reference) =>
+    [...sourceIds(reference, targetNames)].some((id) => moved.has(id)),
+  );
+  if (left.length === 0) return;
+  counts.references.changed += left.length;
   const message = 'it changed since it was moved, and stays as it is';
   observer.problem({ kind: 'reference-changed', reference: place.row, path: null, message });
 }

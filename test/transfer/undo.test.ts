@@ -18,6 +18,7 @@ import {
   rowText,
   type Site,
 } from './site.js';
+import { spreadSite } from './spread.js';
 
 interface Moved {
   readonly site: Site;
@@ -267,3 +268,43 @@ test('a state file of no run, and of a database that is not configured, are refu
     message: expect.stringContaining('site.db'),
   });
 });
+
+test('turns a reference back beside others that the application has edited since', async () => {
+  const site = makeSite();
+  const [kept, edited] = [await addBlob(site, 'dbfiles', 'a'), await addBlob(site, 'dbfiles', 'b')];
+  const text = (one: string, other: string, title: string): string =>
+    `[${referenceText(one, kept)}, ${referenceText(other, edited, { title })}]`;
+  const row = addRow(site, text('dbfiles', 'dbfiles', 'old'));
+  const { stateFile } = await migrate(site);
+  const changed = text('localfs', 'localfs', 'new');
+  query(site, 'UPDATE files SET data = ? WHERE id = ?', changed, row);
+  const { counts, problems } = await undo(site, stateFile);
+  expect(counts.references).toMatchObject({ scanned: 2, migrated: 1, changed: 1 });
+  expect(problems).toMatchObject([{ kind: 'reference-changed', reference: 'files.data id=1' }]);
+  expect(rowText(site, row)).toBe(text('dbfiles', 'localfs', 'new'));
+});
+
+test.each([[[1, 2, 3]], [[3, 2, 1]], [[2, 3, 1]]])(
+  'turns back what shards have moved, in whatever order: %j',
+  async (order) => {
+    const { site, references } = await spreadSite({ rows: 30, files: 20 });
+    const texts = () => query(site, 'SELECT id, data FROM files ORDER BY id');
+    const before = texts();
+    const states = new Map<number, string | null>();
+    for (const index of [1, 2, 3]) {
+      const { stateFile } = await migrate(site, { shard: { index, count: 3 } });
+      states.set(index, stateFile);
+    }
+    expect(await storagesNamed(site)).toEqual({ localfs: references });
+    const contents = await resolveReferences(site);
+    let migrated = 0;
+    for (const index of [...order, ...order]) {
+      const { problems, counts } = await undo(site, states.get(index) ?? null);
+      expect(problems).toEqual([]);
+      migrated += counts.references.migrated;
+      expect(await resolveReferences(site)).toEqual(contents);
+    }
+    expect(migrated).toBe(references);
+    expect(texts()).toEqual(before);
+  },
+);
