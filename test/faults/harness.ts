@@ -1,11 +1,10 @@
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { DepotError, type ErrorKind } from '../../src/errors.js';
-import type { NetworkOptions } from '../../src/network.js';
-import { openBackend } from '../../src/registry.js';
-import { Storage } from '../../src/storage.js';
+import type { Storage } from '../../src/storage.js';
 import { chunksOf, collected, listed } from '../conformance/harness.js';
 import type { Configured, ConfiguredKind } from '../servers/configured.js';
+import { openConfigured } from '../servers/open-configured.js';
 import type { Fault, HttpAnswer } from './fault.js';
 import { type FaultyProxy, startProxy } from './proxy.js';
 
@@ -57,7 +56,7 @@ export function faultyStorage(
     const server = new URL(url);
     const proxy = await startProxy(server.host);
     const place = await configure(url);
-    const direct = await open(place, { retried() {}, idleTimeout: patient });
+    const direct = await openConfigured('files', place, { retried() {}, idleTimeout: patient });
     await direct.backend.provision();
     const behind = (text: string): string => text.replaceAll(server.host, proxy.address);
     faulty = {
@@ -69,7 +68,10 @@ export function faultyStorage(
         const retried = (): void => {
           retries += 1;
         };
-        const storage = await open(moved(place, behind), { retried, idleTimeout });
+        const storage = await openConfigured('files', moved(place, behind), {
+          retried,
+          idleTimeout,
+        });
         onTestFinished(async () => {
           await proxy.heal();
           await storage.backend.close();
@@ -94,30 +96,6 @@ export function moved(place: Configured, change: (text: string) => string): Conf
   const { options, own, sqlalchemyUrl, remove } = place;
   const url = sqlalchemyUrl === undefined ? {} : { sqlalchemyUrl: change(sqlalchemyUrl) };
   return { options: all(options), own: all(own), ...url, remove };
-}
-
-async function open(place: Configured, network: NetworkOptions): Promise<Storage> {
-  const { kindOf } = await import('../../src/registry.js');
-  const { backend = '', ...options } = { ...place.options, ...place.own };
-  const kind = kindOf(backend) as string;
-  const setting = (key: string, value: string) => ({
-    value,
-    origin: { file: '/site/site.ini', line: 1, section: 'app:main', key },
-  });
-  const settings = Object.entries(options).map(
-    ([key, value]) => [key, setting(key, value)] as const,
-  );
-  const opened = await openBackend(kind, new Map(settings), {
-    ...network,
-    ...{ name: 'files', where: '/site/site.ini line 1', directory: '/site', timezone: 'UTC' },
-    notice() {},
-    async applicationDatabase() {
-      const { openDatabase } = await import('../../src/databases/open.js');
-      const url = setting('sqlalchemy.url', place.sqlalchemyUrl as string);
-      return openDatabase(url, '/site', { ...network, notice() {} });
-    },
-  });
-  return new Storage('files', kind, opened);
 }
 
 /** What came of something: its result, or its error. */

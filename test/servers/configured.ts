@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ServerName } from './servers.js';
@@ -60,6 +60,19 @@ async function local(): Promise<Configured> {
       storage_path: path.join(directory, 'files'),
     },
     own: {},
+    remove: async () => rmSync(directory, { recursive: true }),
+  };
+}
+
+/** Blobs in a database of their own, which is a file. */
+export async function sqlite(): Promise<Configured> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'depot-configured-'));
+  const file = path.join(directory, 'site.db');
+  writeFileSync(file, '');
+  return {
+    options: inDatabase,
+    own: {},
+    sqlalchemyUrl: `sqlite:///${file}`,
     remove: async () => rmSync(directory, { recursive: true }),
   };
 }
