@@ -20,7 +20,7 @@ import { lockDatabases } from './lock-databases.js';
 import { migrate } from './migrate.js';
 import { checkCondition, checkStorages } from './preflight.js';
 import { type Counts, newCounts, type Observer } from './report.js';
-import { recordEnd, recording, recordOf } from './run-record.js';
+import { recorded, recording, recordOf } from './run-record.js';
 import { isLimiting, type Selection } from './selection.js';
 import { checkShard } from './sharding.js';
 import { openState, type State } from './state.js';
@@ -222,7 +222,7 @@ async function locked(
     if (stateFile !== null) await makeDirectory(path.dirname(stateFile));
     const state = openState(stateFile, subject, record);
     try {
-      return recordEnd(state, await run(state), signal);
+      return await recorded(state, signal, () => run(state));
     } finally {
       state.close();
     }

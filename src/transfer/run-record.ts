@@ -1,6 +1,6 @@
 import { formatShard } from '../databases/shard.js';
 import { messageOf } from '../errors.js';
-import type { Observer } from './report.js';
+import { newCounts, type Observer } from './report.js';
 import type { MigrationOptions, RunResult } from './run-migration.js';
 import type { State } from './state.js';
 import type { RunRecord } from './state-runs.js';
@@ -40,8 +40,24 @@ export function recording(state: State, observer: Observer): Observer {
   };
 }
 
-/** Notes how a run ended; its result, or what kept that from being noted. */
-export function recordEnd(state: State, result: RunResult, signal: AbortSignal): RunResult {
+/** Notes how a run ends. */
+export async function recorded(
+  state: State,
+  signal: AbortSignal,
+  run: () => Promise<RunResult>,
+): Promise<RunResult> {
+  let result: RunResult;
+  try {
+    result = await run();
+  } catch (error) {
+    state.recordEnd({ outcome: 'failed', error: messageOf(error), counts: newCounts() });
+    throw error;
+  }
+  return recordEnd(state, result, signal);
+}
+
+/** The result, or what kept it from being noted. */
+function recordEnd(state: State, result: RunResult, signal: AbortSignal): RunResult {
   const { counts, error } = result;
   const stopped = error === null ? 'finished' : 'failed';
   try {

@@ -5,6 +5,7 @@ import { sourceIds } from '../references/relocate.js';
 import { type Candidate, groupsOf } from './candidates.js';
 import { type Found, lookUp } from './copy-page.js';
 import type { MigrateContext } from './migrate.js';
+import { movesReference } from './sharding.js';
 
 /** Which references are moved, by what the source says of their file. */
 export interface Selection {
@@ -29,9 +30,12 @@ export async function lookUpFiles(
   rows: readonly TextRow[],
   context: MigrateContext,
 ): Promise<Found | null> {
-  if (!isLimiting(context.selection)) return null;
-  const references = rows.flatMap(({ text }) => parseReferenceText(text)?.references ?? []);
-  const groups = references.map((one) => sourceIds(one, context.relocation.sources));
+  const { selection, shard, relocation } = context;
+  if (!isLimiting(selection)) return null;
+  const groups = rows
+    .flatMap(({ text }) => parseReferenceText(text)?.references ?? [])
+    .filter((reference) => movesReference(shard, reference))
+    .map((reference) => sourceIds(reference, relocation.sources));
   return lookUp(new Set(groups.filter(({ size }) => size > 0).map(fileOf)), context);
 }
 

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { Manager } from '../../src/manager.js';
 import type { Selection } from '../../src/transfer/selection.js';
 import { resolveReferences, storagesNamed } from './resolved.js';
 import { migrate } from './runs.js';
@@ -24,6 +25,21 @@ import {
 async function addSized(site: Site, bytes: number, extra = {}): Promise<number> {
   const id = await addBlob(site, 'dbfiles', 'x'.repeat(bytes));
   return addRow(site, referenceText('dbfiles', id, extra));
+}
+
+/** Notes of which blobs the source is asked what it knows. */
+async function listening(manager: Manager, asked: string[]): Promise<void> {
+  const { backend } = await manager.storage('dbfiles');
+  const info = backend.info.bind(backend);
+  backend.info = (id) => {
+    asked.push(id);
+    return info(id);
+  };
+  const infos = backend.infos?.bind(backend);
+  backend.infos = async (ids) => {
+    asked.push(...ids);
+    return (await infos?.(ids)) ?? [];
+  };
 }
 
 function storageOf(site: Site, row: number): string | undefined {
@@ -165,23 +181,33 @@ test('a file is looked up once to be left out, and what goes with it not at all'
   await migrate(site, {
     selection: { largerThan: 100 },
     limit: 1,
-    async prepare(manager) {
-      const { backend } = await manager.storage('dbfiles');
-      const info = backend.info.bind(backend);
-      backend.info = (id) => {
-        asked.push(id);
-        return info(id);
-      };
-      const infos = backend.infos?.bind(backend);
-      backend.infos = async (ids) => {
-        asked.push(...ids);
-        return (await infos?.(ids)) ?? [];
-      };
-    },
+    prepare: (manager) => listening(manager, asked),
   });
   expect(asked.length).toBe(3);
   expect(new Set(asked).size).toBe(3);
   for (const thumbnail of thumbnails) expect(asked).not.toContain(thumbnail);
+});
+
+test('shards select what is theirs, and look at nothing else', async () => {
+  const site = makeSite();
+  for (let row = 0; row < 20; row += 1) await addSized(site, row);
+  const shards = [1, 2, 3].map((index) => ({ index, count: 3 }));
+  const asked: string[] = [];
+  for (const shard of shards) {
+    const { counts } = await migrate(site, {
+      ...{ selection: { largerThan: 100 }, shard },
+      prepare: (manager) => listening(manager, asked),
+    });
+    expect(counts.references).toMatchObject({ not_selected: counts.references.scanned });
+  }
+  expect(asked.length).toBe(20);
+  let migrated = 0;
+  for (const shard of shards) {
+    const { counts } = await migrate(site, { selection: { largerThan: 9 }, shard });
+    migrated += counts.references.migrated;
+  }
+  expect(migrated).toBe(10);
+  expect(await storagesNamed(site)).toEqual({ dbfiles: 10, localfs: 10 });
 });
 
 test('--delete-source deletes what references name in the target, and nothing else', async () => {

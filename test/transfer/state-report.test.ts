@@ -205,6 +205,19 @@ test('what an undo could not do is open until a later one can', async () => {
   expect(open(site)).toEqual([]);
 });
 
+test('an undo that cannot begin has failed', async () => {
+  const site = makeSite();
+  addRow(site, referenceText('dbfiles', await addBlob(site, 'dbfiles', 'content')));
+  await migrate(site);
+  query(site, 'ALTER TABLE files RENAME TO papers');
+  await expect(undo(site, stateOf(site))).rejects.toMatchObject({ kind: 'not-found' });
+  const error = expect.stringContaining('no column files.data');
+  expect(reported(site).runs).toMatchObject([
+    { run: 1 },
+    { kind: 'undo', outcome: 'failed', error },
+  ]);
+});
+
 test('never changes the file, nor leaves another beside it', async () => {
   const site = copySite();
   await migrate(site);
