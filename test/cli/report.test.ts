@@ -65,6 +65,7 @@ describe.concurrent('migrate-storage --report', () => {
     { args: ['--report', 'production.ini'], code: 2, says: 'is no state file of a migration' },
     { args: ['--report', 's', '--undo', 's'], code: 2, says: 'cannot be used with option' },
     { args: ['--report', 's', '--from', 'dbfiles'], code: 2, says: 'cannot be used with option' },
+    { args: ['--report', 's', '--bwlimit', '1M'], code: 2, says: 'cannot be used with option' },
   ])('$args is exit $code', async ({ args, code, says }) => {
     const here = newSite();
     const bytes = readFileSync(path.join(here, 'Kotti.db'));

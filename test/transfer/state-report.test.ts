@@ -205,6 +205,25 @@ test('what an undo could not do is open until a later one can', async () => {
   expect(open(site)).toEqual([]);
 });
 
+test('docs/state.md has every table and column of the file', async () => {
+  const site = makeSite();
+  addRow(site, referenceText('dbfiles', await addBlob(site, 'dbfiles', 'content')));
+  await migrate(site);
+  const documentation = readFileSync(new URL('../../docs/state.md', import.meta.url), 'utf8');
+  const state = { ...site, database: stateOf(site) };
+  const columns = query<{ table: string; column: string; isKey: number }>(
+    state,
+    `SELECT t.name AS "table", c.name AS "column", c.pk AS isKey
+     FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table'`,
+  );
+  expect(columns.length).toBeGreaterThan(30);
+  for (const { table, column, isKey } of columns) {
+    const [, section = ''] = documentation.split(`\n| \`${table}\` |`);
+    const rows = section.split(/\n\| `/)[0];
+    if (isKey === 0 || table === 'runs') expect(rows, table).toContain(`\`${column}\``);
+  }
+});
+
 test('an undo that cannot begin has failed', async () => {
   const site = makeSite();
   addRow(site, referenceText('dbfiles', await addBlob(site, 'dbfiles', 'content')));

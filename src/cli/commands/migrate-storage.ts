@@ -92,7 +92,7 @@ export function registerMigrate(program: Command, start: () => Context): void {
     .addOption(
       new Option('--report <state>', 'tell what the runs of a state file did').conflicts([
         ...ofForwardRuns,
-        ...['undo', 'verify'],
+        ...['undo', 'verify', 'concurrency', 'bwlimit', 'tpslimit'],
       ]),
     )
     .option('--no-progress', 'no progress bar')
