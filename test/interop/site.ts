@@ -39,10 +39,14 @@ export interface Page {
 }
 
 /** Fetches pages of a running Kotti site as its administrator. */
-export async function fetchPages(address: string, paths: string[]): Promise<Page[]> {
+export async function fetchPages(
+  address: string,
+  paths: string[],
+  redirect: 'follow' | 'manual' = 'manual',
+): Promise<Page[]> {
   const cookie = await logIn(address);
   const pages: Page[] = [];
-  for (const path of paths) pages.push(await fetchPage(new URL(path, address), cookie));
+  for (const path of paths) pages.push(await fetchPage(new URL(path, address), cookie, redirect));
   return pages;
 }
 
@@ -56,8 +60,8 @@ async function logIn(address: string): Promise<string> {
   return [...new Set(cookies)].join('; ');
 }
 
-async function fetchPage(url: URL, cookie: string): Promise<Page> {
-  const answer = await fetch(url, { headers: { cookie }, redirect: 'manual' });
+async function fetchPage(url: URL, cookie: string, redirect: 'follow' | 'manual'): Promise<Page> {
+  const answer = await fetch(url, { headers: { cookie }, redirect });
   const body = new Uint8Array(await answer.arrayBuffer());
   return {
     status: answer.status,
