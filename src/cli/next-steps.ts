@@ -39,7 +39,8 @@ export async function nextSteps(
   }
   steps.push(...towardsDeletion(command, manager, result, asked));
   if (counts.blobs.deleted > 0) steps.push(...(await reclaiming(manager, source)));
-  if (stateFile !== null && counts.references.migrated > 0) {
+  const rewritten = counts.mentions?.rewritten ?? 0;
+  if (stateFile !== null && counts.references.migrated + rewritten > 0) {
     const undo = option('--undo', path.relative('', stateFile));
     steps.push('Turn the references back:', `  ${command}${undo}`);
   }
@@ -48,7 +49,8 @@ export async function nextSteps(
 
 function afterRehearsal({ target, counts }: RunResult, { deleted }: Asked): string[] {
   const steps = ['Nothing was written: this was a dry run.'];
-  if (deleted) steps.push('What --delete-source may delete shows once the references have moved.');
+  if (deleted)
+    steps.push('Each blob is compared with its copy before it is deleted; one that differs stays.');
   if (counts.references.migrated > 0) {
     steps.push(`If the site was started before ${target} was configured, restart it first.`);
   }

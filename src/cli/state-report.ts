@@ -69,12 +69,14 @@ function runLines({ run, kind, options, started, ended, ...end }: ReportedRun): 
 
 function countsLine(
   kind: ReportedRun['kind'],
-  { references, blobs, bytes }: NonNullable<ReportedRun['counts']>,
+  { references, blobs, bytes, mentions }: NonNullable<ReportedRun['counts']>,
 ): string {
-  const done = kind === 'undo' ? 'turned back' : 'migrated';
+  const [done, rewritten] =
+    kind === 'undo' ? ['turned back', 'turned back'] : ['migrated', 'rewritten'];
   return [
     `${counted(references.migrated, 'reference')} ${done}`,
     `${counted(blobs.copied, 'blob')} copied (${formatBytes(bytes)})`,
+    ...(mentions === undefined ? [] : [`${counted(mentions.rewritten, 'mention')} ${rewritten}`]),
     ...(blobs.deleted > 0 ? [`${blobs.deleted} deleted`] : []),
     ...(['missing', 'changed', 'failed'] as const)
       .filter((status) => references[status] > 0)

@@ -44,8 +44,9 @@ export function describeCounts({ references, blobs, bytes }: Counts): string {
   return `${counted(references.migrated, 'reference')} migrated, ${copied}`;
 }
 
-function summaryLines({ source, target, counts }: RunResult, asked: Asked): string[] {
-  const { references, blobs, bytes } = counts;
+function summaryLines(result: RunResult, asked: Asked): string[] {
+  const { source, target, counts } = result;
+  const { references, blobs, bytes, mentions } = counts;
   const done = asked.dryRun ? 'Would migrate' : asked.undo ? 'Turned back' : 'Migrated';
   const direction = asked.undo ? `to ${target}` : `from ${source} to ${target}`;
   const part = asked.shard === undefined ? '' : `, shard ${formatShard(asked.shard)},`;
@@ -62,9 +63,20 @@ function summaryLines({ source, target, counts }: RunResult, asked: Asked): stri
     lines.push(
       `  ${blobs.copied_by_service} of them copied inside the service, compared by its checksum`,
     );
-  if (asked.deleted && !asked.dryRun)
-    lines.push(`  deleted from ${source}: ${counted(blobs.deleted, 'blob')}`);
+  if (mentions !== undefined) {
+    const what = asked.undo ? 'turned back' : asked.dryRun ? 'to rewrite' : 'rewritten';
+    lines.push(`  mentions: ${mentions.rewritten} ${what}, ${mentions.left} left as they are`);
+  }
+  if (asked.deleted) lines.push(deletedLine(result, asked));
   return lines;
+}
+
+function deletedLine({ source, counts: { blobs, kept } }: RunResult, { dryRun }: Asked): string {
+  const deleted = counted(blobs.deleted, 'blob');
+  if (dryRun) return `  to delete from ${source}: at most ${deleted}`;
+  const until = kept === undefined || kept.until === null ? null : kept.until.slice(0, 19);
+  const waiting = until === null ? '' : `, ${kept?.blobs} kept, the last until ${until}Z`;
+  return `  deleted from ${source}: ${deleted}${waiting}`;
 }
 
 function because(counts: { missing: number; changed?: number; failed: number }): string {

@@ -1,13 +1,17 @@
 import type { Database, Table, TextRow } from '../databases/database.js';
 import { pages, type ReferenceColumn, textColumns } from './columns.js';
 
-/** Every text of a database in which a blob may be named, page by page. */
+/**
+ * Every text of a database in which a blob may be named, or those that hold `containing`, page by
+ * page.
+ */
 export async function* allTexts(
   database: Database,
+  options: { containing?: string } = {},
 ): AsyncGenerator<{ column: ReferenceColumn; rows: TextRow[] }> {
   const tables = (await database.tables()).map(withoutBlobIndex);
   for (const column of textColumns(database, tables)) {
-    for await (const rows of pages(column)) yield { column, rows };
+    for await (const rows of pages(column, options)) yield { column, rows };
   }
 }
 

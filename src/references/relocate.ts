@@ -17,7 +17,7 @@ export interface Relocation {
 }
 
 /** What the upload said of the file, which a move leaves alone whatever it looks like. */
-const facts = new Set(['filename', 'content_type', 'uploaded_at']);
+export const facts = new Set(['filename', 'content_type', 'uploaded_at']);
 
 /**
  * The reference with every name of its blobs in the source exchanged for the one in the target,

@@ -5,6 +5,7 @@ import { type CopyOptions, copyBlob, stopsTheRun } from './copy-blob.js';
 import { type Findings, type MovedBlob, openFindings } from './findings.js';
 import { findMentions, type ProtectionOptions } from './protection.js';
 import type { Counts, Observer, ProblemKind } from './report.js';
+import type { State } from './state.js';
 
 export interface DeleteOptions extends ProtectionOptions {
   readonly source: Storage;
@@ -13,6 +14,10 @@ export interface DeleteOptions extends ProtectionOptions {
   readonly observer: Observer;
   /** Blobs compared or deleted at once. */
   readonly concurrency: number;
+  /** Milliseconds for which a blob is kept once its reference has moved. */
+  readonly keepFor?: number | undefined;
+  /** Knows when references moved. */
+  readonly state: State;
 }
 
 /**
@@ -21,8 +26,9 @@ export interface DeleteOptions extends ProtectionOptions {
  * databases are searched again behind it, and then nothing is left to do but to delete.
  */
 export async function deleteSource(options: DeleteOptions): Promise<void> {
-  const { source, target } = options;
+  const { source, target, counts, keepFor } = options;
   const findings = openFindings();
+  if (keepFor !== undefined) counts.kept = { blobs: 0, until: null };
   try {
     for await (const id of source.list()) findings.add(id, target.idFor(id));
     await findMentions(options, findings);
@@ -33,6 +39,16 @@ export async function deleteSource(options: DeleteOptions): Promise<void> {
   } finally {
     findings.close();
   }
+}
+
+/** Whether the blob's reference moved too short a time ago; of what no state knows, this is noted now. */
+function isKept(id: string, { source, state, counts, keepFor }: DeleteOptions): boolean {
+  if (keepFor === undefined || counts.kept === undefined) return false;
+  const until = state.movedAt(source.path(id)).getTime() + keepFor;
+  if (until <= Date.now()) return false;
+  const latest = Math.max(until, Date.parse(counts.kept.until ?? '') || 0);
+  counts.kept = { blobs: counts.kept.blobs + 1, until: new Date(latest).toISOString() };
+  return true;
 }
 
 /** Why a blob is kept. */
@@ -61,9 +77,11 @@ async function forEachMoved(
 async function compare(
   { id, targetId, mention }: MovedBlob,
   findings: Findings,
-  { source, target, copyOptions, signal }: DeleteOptions,
+  options: DeleteOptions,
 ): Promise<Kept | null> {
   if (mention !== null) return mentioned(mention);
+  if (isKept(id, options)) return null;
+  const { source, target, copyOptions, signal } = options;
   const info = await source.find(id);
   if (info === null) return null;
   if ((await target.find(targetId)) === null) {

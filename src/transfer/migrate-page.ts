@@ -1,6 +1,6 @@
 import type { TextRow } from '../databases/database.js';
 import { dumpJson, type JsonObject } from '../python/json.js';
-import { columnName, type ReferenceColumn, rowName } from '../references/columns.js';
+import { type ReferenceColumn, rowName } from '../references/columns.js';
 import {
   type Candidate,
   candidatesOf,
@@ -11,11 +11,15 @@ import {
 } from './candidates.js';
 import { copyBlobs, copyReplaced, type Found, type Outcomes } from './copy-page.js';
 import type { MigrateContext } from './migrate.js';
+import {
+  asStored,
+  changeOf,
+  ownAttempts,
+  type RowChange,
+  readAgain,
+  recordOf,
+} from './row-change.js';
 import { lookUpFiles, select } from './selection.js';
-import type { ChangeRecord } from './state.js';
-
-/** How often a row is read that the application keeps changing. */
-const ownAttempts = 5;
 
 /** Copies the blobs of a page of rows, then changes its references in one short transaction. */
 export async function migratePage(
@@ -65,9 +69,7 @@ async function moveAll(
 }
 
 /** A row to change, the references that move in it and their blobs. */
-interface Change {
-  readonly row: TextRow;
-  readonly after: string;
+interface Change extends RowChange {
   readonly references: number;
   readonly ids: ReadonlySet<string>;
 }
@@ -143,11 +145,13 @@ async function changeReferences(
   planned: readonly Change[],
   context: MigrateContext,
 ): Promise<Change[]> {
-  const { counts, state, observer, dryRun } = context;
-  const { database, table } = column;
+  const { counts, state, observer, dryRun, source, target, moved: movedIds } = context;
   const changes = await asStored(column, planned);
   const moved = (made: readonly Change[]): void => {
-    for (const { references } of made) counts.references.migrated += references;
+    for (const { references, ids } of made) {
+      counts.references.migrated += references;
+      for (const id of ids) movedIds?.add(target.idFor(id));
+    }
     observer.progress(counts);
   };
   if (changes.length === 0) return [];
@@ -155,54 +159,17 @@ async function changeReferences(
     moved(changes);
     return [];
   }
-  const records = changes.map((change) => recordOf(column, change));
+  const records = changes.map((change) => ({
+    ...recordOf(column, change),
+    moved: [...change.ids].map((id) => source.path(id)),
+  }));
   state.recordIntent(records);
-  const made = await database.change(
-    changes.map(({ row: { position, text: before }, after }) => ({
-      table,
-      column: column.column.name,
-      position,
-      before,
-      after,
-    })),
-  );
+  const made = await column.database.change(changes.map((change) => changeOf(column, change)));
   const done = changes.filter((_, index) => made[index]);
   moved(done);
   const settled = await copyReplaced(new Set(done.flatMap(({ ids }) => [...ids])), context);
   if (settled) state.recordDone(records, made);
   return changes.filter((_, index) => !made[index]);
-}
-
-/** What is recorded must be what stands there afterwards: by that an undo knows its own. */
-async function asStored(
-  { database, table, column }: ReferenceColumn,
-  changes: readonly Change[],
-): Promise<readonly Change[]> {
-  if (database.asStored === undefined || changes.length === 0) return changes;
-  const texts = changes.map(({ after }) => after);
-  const stored = await database.asStored(table, column.name, texts);
-  return changes.map((change, index) => ({ ...change, after: stored[index] ?? change.after }));
-}
-
-function recordOf(column: ReferenceColumn, { row, after }: Change): ChangeRecord {
-  return {
-    database: column.database.name,
-    column: columnName(column),
-    row: rowName(column, row),
-    before: row.text,
-    after,
-  };
-}
-
-/** The rows as they are now; one that is gone needs nothing any more. */
-async function readAgain(column: ReferenceColumn, lost: readonly Change[]): Promise<TextRow[]> {
-  const { database, table } = column;
-  const rows: TextRow[] = [];
-  for (const { row } of lost) {
-    const text = await database.textAt(table, column.column.name, row.position);
-    if (text !== null) rows.push({ ...row, text });
-  }
-  return rows;
 }
 
 function giveUp(

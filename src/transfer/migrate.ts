@@ -7,6 +7,7 @@ import type { Storage } from '../storage.js';
 import { remaining } from './candidates.js';
 import type { CopyOptions } from './copy-blob.js';
 import { resumeCopies } from './copy-page.js';
+import type { IdentifierSet } from './identifier-set.js';
 import { migratePage } from './migrate-page.js';
 import type { Counts, Observer } from './report.js';
 import { resumeRestores } from './restore-blob.js';
@@ -37,6 +38,8 @@ export interface MigrateOptions {
   readonly selection: Selection;
   /** Blobs copied at once. */
   readonly concurrency: number;
+  /** Where the target's identifiers are noted of what moved, or would move. */
+  readonly moved?: IdentifierSet | undefined;
 }
 
 /** What a page needs to know of the whole run. */
@@ -79,7 +82,10 @@ function mentioningPages(
   return pages(column, { containing: referenceMark, ...(where === undefined ? {} : { where }) });
 }
 
-function relocationOf(options: MigrateOptions): Relocation {
+/** What a reference's text says before and after. */
+export function relocationOf(
+  options: Pick<MigrateOptions, 'sourceNames' | 'mountpoint' | 'copyOptions'>,
+): Relocation {
   const { sourceNames, mountpoint, copyOptions } = options;
   const { source, target } = copyOptions;
   return {

@@ -1,5 +1,6 @@
 import { DepotError } from '../errors.js';
 import type { ReferenceColumn } from '../references/columns.js';
+import { plainName } from '../references/named-blobs.js';
 import type { Storage } from '../storage.js';
 import { overlaps } from './migrate.js';
 
@@ -7,8 +8,9 @@ import { overlaps } from './migrate.js';
 export async function checkStorages(
   source: Storage,
   target: Storage,
-  { deleteSource: deleting, privateOk }: { deleteSource: boolean; privateOk: boolean },
+  asked: { deleteSource: boolean; privateOk: boolean; rewriteMentions: boolean },
 ): Promise<void> {
+  const { deleteSource: deleting, privateOk, rewriteMentions } = asked;
   if (source.name === target.name) {
     throw new DepotError('usage', `cannot migrate from ${source.name} to itself`);
   }
@@ -25,6 +27,15 @@ export async function checkStorages(
       `storage ${target.name} is private, and filedepot and Kotti send visitors to its own URLs, which deny them`,
       {
         hint: 'Give --private-ok if your site serves these files by itself, or set policy = public-read.',
+      },
+    );
+  }
+  if (rewriteMentions && !plainName.test(target.name)) {
+    throw new DepotError(
+      'refused',
+      `mentions cannot be rewritten: ${target.name} is not spelled the same in texts, HTML and URLs`,
+      {
+        hint: 'Give the target a name of letters, digits, - and _, or leave --rewrite-mentions out.',
       },
     );
   }

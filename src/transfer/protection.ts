@@ -2,6 +2,7 @@ import type { Database } from '../databases/database.js';
 import { DepotError } from '../errors.js';
 import { allTexts } from '../references/all-texts.js';
 import { rowName } from '../references/columns.js';
+import { blobFinder, replaceNames } from '../references/named-blobs.js';
 import { formatReferenceText, parseReferenceText } from '../references/reference.js';
 import { eraseNames, sourceIds } from '../references/relocate.js';
 import type { Storage } from '../storage.js';
@@ -11,15 +12,19 @@ export interface ProtectionOptions {
   readonly target: Storage;
   /** The target's name and its aliases. */
   readonly targetNames: ReadonlySet<string>;
+  /** Where the application serves blobs, such as `/depot`. */
+  readonly mountpoint: string;
   /** Every database that may name blobs. */
   readonly databases: readonly Database[];
   readonly signal: AbortSignal;
+  /** What a text would be by then, where nothing has been written. */
+  readonly preview?: (text: string) => string;
 }
 
 /**
  * Looks through every text of every database for the blobs that were added to `findings`. A blob
- * is protected by any occurrence of its identifier, in any spelling, except in references that
- * name the target.
+ * is protected by any occurrence of its identifier, in any spelling, except in references, paths and
+ * URLs that name the target.
  *
  * Fails with `refused` for a database without any reference: it is hardly the right one.
  */
@@ -40,25 +45,28 @@ export async function findMentions(options: ProtectionOptions, findings: Finding
 /** Records what every text of a database mentions; returns the number of references in it. */
 async function scan(
   database: Database,
-  { target, targetNames, signal }: ProtectionOptions,
+  { target, targetNames, mountpoint, signal, preview = (text) => text }: ProtectionOptions,
   findings: Findings,
 ): Promise<number> {
   const publicUrl = (id: string): string | null => target.publicUrl(id);
+  const find = blobFinder({ names: targetNames, mountpoint, publicUrl });
   let references = 0;
   for await (const { column, rows } of allTexts(database)) {
     if (signal.aborted) return references;
     findings.record(() => {
       for (const row of rows) {
-        const parsed = parseReferenceText(row.text);
+        const text = preview(row.text);
+        const parsed = parseReferenceText(text);
         references += parsed?.references.length ?? 0;
         for (const reference of parsed?.references ?? []) {
           for (const id of sourceIds(reference, targetNames)) findings.moved(id);
         }
         const rest =
           parsed === null
-            ? row.text
+            ? text
             : formatReferenceText(parsed, (one) => eraseNames(one, targetNames, publicUrl));
-        findings.mentioned(rest, rowName(column, row));
+        const names = find(rest).map(({ start, end }) => ({ start, end, by: ' ' }));
+        findings.mentioned(replaceNames(rest, names), rowName(column, row));
       }
     });
   }

@@ -8,6 +8,7 @@ export type ProblemKind =
   | 'reference-too-long'
   | 'no-primary-key'
   | 'reference-changed'
+  | 'mention-left'
   | 'still-mentioned'
   | 'source-replaced'
   | 'copy-failed'
@@ -50,6 +51,18 @@ export interface Counts {
   };
   /** Of the blobs copied. */
   bytes: number;
+  /** What --keep-for leaves in the source; absent without it. */
+  kept?: {
+    blobs: number;
+    /** When the last of them may go, `YYYY-MM-DDTHH:MM:SS.fffZ`; null where there is none. */
+    until: string | null;
+  };
+  /** Absent where none were to be rewritten. */
+  mentions?: {
+    rewritten: number;
+    /** Rows and blobs whose mention stays. */
+    left: number;
+  };
 }
 
 export function newCounts(): Counts {

@@ -13,13 +13,17 @@ import {
 } from '../references/columns.js';
 import type { Storage } from '../storage.js';
 import { Budget, bytesInFlight } from './budget.js';
+import { changedColumns } from './changed-columns.js';
 import type { CopyOptions } from './copy-blob.js';
+import { countDeletable } from './count-deletable.js';
 import { deleteSource } from './delete-source.js';
+import { openIdentifiers } from './identifier-set.js';
 import { type Limits, openLimited } from './limits.js';
 import { lockDatabases } from './lock-databases.js';
 import { migrate } from './migrate.js';
 import { checkCondition, checkStorages } from './preflight.js';
 import { type Counts, newCounts, type Observer } from './report.js';
+import { rewriteMentions } from './rewrite-mentions.js';
 import { recorded, recording, recordOf } from './run-record.js';
 import { isLimiting, type Selection } from './selection.js';
 import { checkShard } from './sharding.js';
@@ -47,6 +51,10 @@ export interface MigrationOptions extends RunOptions {
   readonly dryRun: boolean;
   /** Deletes from the source what was moved and nothing mentions any more. */
   readonly deleteSource: boolean;
+  /** Milliseconds for which the source keeps what has moved. */
+  readonly keepFor?: number | undefined;
+  /** Rewrites the paths and URLs of what has moved in all other texts too. */
+  readonly rewriteMentions: boolean;
   /** Moves references also to a storage whose blobs visitors cannot fetch. */
   readonly privateOk: boolean;
   /** TABLE.COLUMN; empty: those of the configuration, else found by looking. */
@@ -78,7 +86,7 @@ export async function runMigration(
   manager: Manager,
   options: MigrationOptions,
 ): Promise<RunResult> {
-  checkShard(options.shard, options.deleteSource);
+  checkShard(options.shard, options);
   const { source, target } = await openLimited(manager, options, options);
   await checkStorages(source, target, options);
   const columns = await columnsOf(manager, options);
@@ -101,29 +109,22 @@ export async function runMigration(
     if (isLimiting(options.selection)) counts.references.not_selected = 0;
     const budget = new Budget(bytesInFlight);
     const copyOptions = { ...options, source, target, budget, contents: state };
+    const everything = {
+      ...options,
+      ...{ source, target, observer, copyOptions, counts, state, databases },
+      sourceNames: namesOf(source, manager),
+      targetNames: namesOf(target, manager),
+      mountpoint: manager.configuration.mountpoint,
+      moved: openIdentifiers(),
+    };
     const error = await endOf(async () => {
-      await migrate({
-        ...options,
-        observer,
-        copyOptions,
-        counts,
-        columns,
-        state,
-        sourceNames: namesOf(source, manager),
-        mountpoint: manager.configuration.mountpoint,
-      });
-      if (!options.deleteSource || options.dryRun || options.signal.aborted) return;
-      await deleteSource({
-        ...options,
-        observer,
-        source,
-        target,
-        copyOptions,
-        counts,
-        targetNames: namesOf(target, manager),
-        databases,
-      });
+      const { moved } = everything;
+      await migrate({ ...everything, columns, moved: options.dryRun ? moved : undefined });
+      if (options.rewriteMentions && !signal.aborted) await rewriteMentions(everything);
+      if (!options.deleteSource || signal.aborted) return;
+      await (options.dryRun ? countDeletable(everything) : deleteSource(everything));
     });
+    everything.moved.close();
     return { source: source.name, target: target.name, counts, stateFile, error };
   });
 }
@@ -153,8 +154,12 @@ export async function runUndo(
       contents: state,
     };
     const [sourceNames, targetNames] = [namesOf(source, manager), namesOf(target, manager)];
+    const { mountpoint } = manager.configuration;
     const error = await endOf(() =>
-      undo({ ...options, observer, copyOptions, sourceNames, targetNames, columns, state, counts }),
+      undo({
+        ...{ ...options, observer, copyOptions, sourceNames, targetNames, columns, state, counts },
+        mountpoint,
+      }),
     );
     return { source: target.name, target: source.name, counts, stateFile, error };
   });
@@ -178,20 +183,6 @@ async function columnsOf(
   if (exclude.length === 0) return columns;
   const excluded = new Set((await namedColumns(opened, exclude)).map(columnName));
   return columns.filter((column) => !excluded.has(columnName(column)));
-}
-
-/** The columns in which the runs of a state file changed references. */
-async function changedColumns(manager: Manager, state: State): Promise<ReferenceColumn[]> {
-  const opened = await manager.referenceDatabases();
-  const columns = state.columns().map(({ database: name, column }) => {
-    const database = opened.find((one) => one.name === name);
-    if (database !== undefined) return namedColumns([database], [column]);
-    const { file } = manager.configuration;
-    throw new DepotError('not-found', `references changed in ${name}, which is not in ${file}`, {
-      hint: 'Name that database in the configuration, as when it was migrated.',
-    });
-  });
-  return (await Promise.all(columns)).flat();
 }
 
 function defaultState(

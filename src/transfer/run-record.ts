@@ -20,6 +20,8 @@ export function recordOf(options: MigrationOptions): RunRecord {
   };
   const ways = {
     ...(options.deleteSource && { delete_source: true }),
+    ...(options.keepFor !== undefined && { keep_for: options.keepFor / 1000 }),
+    ...(options.rewriteMentions && { rewrite_mentions: true }),
     ...(options.privateOk && { private_ok: true }),
     ...(options.verifyFull && { verify: 'full' }),
     // No limit: a state file is one shard's, which looks at all references that are its own.

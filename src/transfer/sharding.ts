@@ -30,11 +30,15 @@ function folded(id: string): string {
 }
 
 /** Refuses what a shard alone cannot do. */
-export function checkShard(shard: Shard | undefined, deleting: boolean): void {
-  if (shard === undefined || !deleting) return;
-  throw new DepotError(
-    'usage',
-    `--delete-source cannot be a shard's: what shard ${formatShard(shard)} may delete, another may still need`,
-    { hint: 'Run it once with --delete-source and without --shard when all shards are done.' },
-  );
+export function checkShard(
+  shard: Shard | undefined,
+  { deleteSource, rewriteMentions }: { deleteSource: boolean; rewriteMentions: boolean },
+): void {
+  if (shard === undefined || (!deleteSource && !rewriteMentions)) return;
+  const [option, why] = deleteSource
+    ? ['--delete-source', `what shard ${formatShard(shard)} may delete, another may still need`]
+    : ['--rewrite-mentions', 'a text may mention the files of several'];
+  throw new DepotError('usage', `${option} cannot be a shard's: ${why}`, {
+    hint: `Run it once with ${option} and without --shard when all shards are done.`,
+  });
 }

@@ -4,7 +4,7 @@ import { DepotError, type ErrorKind, messageOf } from '../errors.js';
 import { errorCode, fileError } from '../files.js';
 
 /** Of the schema, kept in the file as SQLite's `user_version`. */
-const version = 1;
+const version = 2;
 
 /** docs/state.md tells what it means. */
 const schema = `
@@ -24,8 +24,10 @@ const schema = `
   CREATE TABLE IF NOT EXISTS changes (
     change INTEGER PRIMARY KEY, "database" TEXT NOT NULL, "column" TEXT NOT NULL,
     "row" TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,
+    mentions INTEGER NOT NULL DEFAULT 0,
     -- 0 meant, 1 done, 2 meant by a run that was stopped then: may be done, 3 turned back
     done INTEGER NOT NULL DEFAULT 0, run INTEGER NOT NULL, at TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS moves (source TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS undos (undo INTEGER PRIMARY KEY, text TEXT NOT NULL);
   CREATE INDEX IF NOT EXISTS changes_by_text ON changes (after);
   CREATE INDEX IF NOT EXISTS changes_by_row ON changes ("row");

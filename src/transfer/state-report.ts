@@ -23,6 +23,8 @@ export interface ReportedRun {
 interface ReportedChange {
   readonly status: 'done' | 'uncertain' | 'turned-back';
   readonly run: number;
+  /** Mentions rewritten; 0 where references moved. */
+  readonly mentions: number;
   readonly database: string;
   /** `files.data id=7` */
   readonly reference: string;
@@ -78,6 +80,7 @@ export interface StateReport {
 const statuses: Partial<Record<ProblemKind, ProblemStatus>> = {
   'missing-blob': 'missing',
   'reference-changed': 'changed',
+  'mention-left': 'kept',
   'still-mentioned': 'kept',
   'source-replaced': 'kept',
 };
@@ -96,7 +99,7 @@ export function openReport(file: string): StateReport {
     changes: () =>
       paged<ReportedChange>(
         handle,
-        `SELECT change AS key, ${changeStatus} AS status, run, "database", "row" AS reference, at
+        `SELECT change AS key, ${changeStatus} AS status, run, mentions, "database", "row" AS reference, at
          FROM changes WHERE change > @after ORDER BY change LIMIT @limit`,
       ),
     copies: () =>
@@ -153,7 +156,7 @@ const ofDeletion = `(reference IS NULL OR kind IN ('still-mentioned', 'source-re
  */
 const isOpen = `(
   run >= CASE WHEN (SELECT kind FROM runs WHERE runs.run = problems.run) = 'undo' THEN @undone
-    WHEN ${ofDeletion} THEN @deleted ELSE @migrated END
+    WHEN kind = 'mention-left' THEN @rewritten WHEN ${ofDeletion} THEN @deleted ELSE @migrated END
   AND NOT EXISTS (SELECT 1 FROM problems AS later
     WHERE later.reference IS problems.reference AND later.path IS problems.path
       AND (later.run > problems.run
@@ -164,7 +167,9 @@ const isOpen = `(
         OR (instr(before, problems.path) > 0 AND instr(after, problems.path) = 0))))`;
 
 /** The last runs that came to their end having looked at everything, of each kind. */
-function lastWhole(handle: Sqlite.Database): Record<'migrated' | 'undone' | 'deleted', number> {
+function lastWhole(
+  handle: Sqlite.Database,
+): Record<'migrated' | 'undone' | 'deleted' | 'rewritten', number> {
   const last = (condition: string): number =>
     handle
       .prepare<[], number>(
@@ -175,6 +180,7 @@ function lastWhole(handle: Sqlite.Database): Record<'migrated' | 'undone' | 'del
   return {
     migrated: last(`kind = 'migrate' AND whole = 1`),
     undone: last(`kind = 'undo' AND whole = 1`),
+    rewritten: last(`json_extract(options, '$.rewrite_mentions')`),
     deleted: last(`json_extract(options, '$.delete_source')`),
   };
 }

@@ -1,6 +1,7 @@
 import type Sqlite from 'better-sqlite3';
 import type { KnownContents } from './copy-blob.js';
 import { cannotWrite, closeStateFile, openStateFile, type Subject } from './state-file.js';
+import { historyIn, undosIn } from './state-history.js';
 import { beginRun, now, type RunLog, type RunRecord, runLog } from './state-runs.js';
 
 /**
@@ -29,17 +30,19 @@ export interface State extends KnownContents, RunLog {
   unfinishedUndos(): { undo: number; text: string }[];
   /** Says that such a one has been seen to. */
   closeUndo(undo: number): void;
-  /** The columns in which references changed. */
-  columns(): { database: string; column: string }[];
+  /** The columns whose texts changed, and whether mentions were rewritten there. */
+  columns(): { database: string; column: string; mentions: number }[];
   /** What stood in that row, or in any of its column, before it became `text`; else null. */
   before(row: {
     database: string;
     column: string;
     row: string;
     text: string;
-  }): { change: number; text: string } | null;
+  }): { change: number; text: string; mentions: number } | null;
   /** After a reference got back the text that stood there before such a change. */
   recordUndone(change: number): void;
+  /** When a reference to that blob of the source moved; what is not known is noted as moving now. */
+  movedAt(path: string): Date;
   /** What was written into that row, the last first. */
   writtenInto(row: { database: string; row: string }): WrittenText[];
   /** Number of this run among those of the file, from 1. */
@@ -70,6 +73,10 @@ export interface ChangeRecord {
   readonly row: string;
   readonly before: string;
   readonly after: string;
+  /** How many mentions were rewritten; absent where references moved. */
+  readonly mentions?: number;
+  /** The blobs whose references move: `storage/id` in the source. */
+  readonly moved?: readonly string[];
 }
 
 /** A change that was made, or may have been. */
@@ -100,7 +107,7 @@ export function openState(file: string | null, subject: Subject, record: RunReco
   };
 }
 
-type Writing = <A extends unknown[], R>(action: (...all: A) => R) => (...all: A) => R;
+export type Writing = <A extends unknown[], R>(action: (...all: A) => R) => (...all: A) => R;
 
 /** Makes writing fail with an error that names the file. */
 function writer(file: string | null): Writing {
@@ -175,9 +182,10 @@ function changesIn(
   writing: Writing,
 ): Pick<State, 'recordIntent' | 'recordDone' | 'unfinished' | 'closeUnfinished'> {
   const insert = handle.prepare(
-    `INSERT INTO changes ("database", "column", "row", before, after, run, at)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO changes ("database", "column", "row", before, after, mentions, run, at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   );
+  const insertMove = handle.prepare('INSERT OR REPLACE INTO moves VALUES (?, ?)');
   const ofChange = `done = 0 AND after = ? AND "database" = ? AND "row" = ?`;
   const finish = handle.prepare(`UPDATE changes SET done = 1 WHERE ${ofChange}`);
   const drop = handle.prepare(`DELETE FROM changes WHERE ${ofChange}`);
@@ -187,7 +195,10 @@ function changesIn(
   const close = handle.prepare('UPDATE changes SET done = 2 WHERE change = ?');
   const insertAll = handle.transaction((changes: readonly ChangeRecord[]) => {
     for (const one of changes) {
-      insert.run(one.database, one.column, one.row, one.before, one.after, run, now());
+      const { mentions = 0, moved = [] } = one;
+      const at = now();
+      insert.run(one.database, one.column, one.row, one.before, one.after, mentions, run, at);
+      for (const path of moved) insertMove.run(path, at);
     }
   });
   const recordIntent = (changes: readonly ChangeRecord[]): void => {
@@ -210,44 +221,5 @@ function changesIn(
     ),
     unfinished: () => selectMeant.all(),
     closeUnfinished: writing((change: number) => void close.run(change)),
-  };
-}
-
-function undosIn(
-  handle: Sqlite.Database,
-  writing: Writing,
-): Pick<State, 'recordUndo' | 'unfinishedUndos' | 'closeUndo'> {
-  const insert = handle.prepare('INSERT INTO undos (text) VALUES (?)');
-  const select = handle.prepare<[], { undo: number; text: string }>('SELECT * FROM undos');
-  const close = handle.prepare('DELETE FROM undos WHERE undo = ?');
-  return {
-    recordUndo: writing((text: string) => Number(insert.run(text).lastInsertRowid)),
-    unfinishedUndos: () => select.all(),
-    closeUndo: writing((undo: number) => void close.run(undo)),
-  };
-}
-
-function historyIn(
-  handle: Sqlite.Database,
-  writing: Writing,
-): Pick<State, 'columns' | 'before' | 'recordUndone' | 'writtenInto'> {
-  const selectColumns = handle.prepare<[], { database: string; column: string }>(
-    'SELECT DISTINCT "database", "column" FROM changes',
-  );
-  const selectBefore = handle.prepare<string[], { change: number; text: string }>(
-    `SELECT change, before AS text FROM changes WHERE after = ? AND "database" = ? AND "column" = ?
-     ORDER BY "row" = ? DESC, change DESC LIMIT 1`,
-  );
-  const turnBack = handle.prepare('UPDATE changes SET done = 3 WHERE change = ?');
-  const selectWritten = handle.prepare<string[], WrittenText>(
-    `SELECT change, before, after FROM changes WHERE "row" = ? AND "database" = ?
-     ORDER BY change DESC`,
-  );
-  return {
-    columns: () => selectColumns.all(),
-    before: ({ database, column, row, text }) =>
-      selectBefore.get(text, database, column, row) ?? null,
-    recordUndone: writing((change: number) => void turnBack.run(change)),
-    writtenInto: ({ database, row }) => selectWritten.all(row, database),
   };
 }

@@ -1,7 +1,10 @@
 import type { TextRow } from '../databases/database.js';
-import { columnName, pages, type ReferenceColumn, rowName } from '../references/columns.js';
+import { columnName, pages, rowName } from '../references/columns.js';
+import { blobFinder } from '../references/named-blobs.js';
 import { parseReferenceText, referenceMark } from '../references/reference.js';
 import { sourceIds } from '../references/relocate.js';
+import type { Storage } from '../storage.js';
+import type { ChangedColumn } from './changed-columns.js';
 import {
   type RestoreOptions,
   restoreBlob,
@@ -14,35 +17,57 @@ export interface UndoOptions extends RestoreOptions {
   /** The target's name and its aliases. */
   readonly targetNames: ReadonlySet<string>;
   /** The columns that the state's runs changed. */
-  readonly columns: readonly ReferenceColumn[];
+  readonly columns: readonly ChangedColumn[];
+  /** Where the application serves blobs, such as `/depot`. */
+  readonly mountpoint: string;
   readonly signal: AbortSignal;
 }
 
+/** What a text names in a storage. */
+interface Named {
+  /** How many references have blobs there. */
+  readonly references: number;
+  /** The blobs that references or mentions name. */
+  readonly ids: ReadonlySet<string>;
+}
+
+interface UndoContext extends UndoOptions {
+  readonly inSource: (text: string) => Named;
+  readonly inTarget: (text: string) => Named;
+}
+
 /**
- * Gives the references back the texts that they had before the runs of a state file, with the
- * same guarantees: a blob that the source no longer has, or that is newer in the target, is
- * copied back first, and a reference that changed since is left alone and reported.
+ * Gives the rows back the texts that they had before the runs of a state file, with the same
+ * guarantees: a blob that the source no longer has, or that is newer in the target, is copied back
+ * first, and a reference or a mention that changed since is left alone and reported.
  */
 export async function undo(options: UndoOptions): Promise<void> {
-  const { columns, counts, observer, signal } = options;
-  await resumeRestores(options);
+  const { columns, counts, observer, signal, copyOptions, sourceNames, targetNames } = options;
+  if (columns.some(({ mentions }) => mentions)) counts.mentions = { rewritten: 0, left: 0 };
+  const context: UndoContext = {
+    ...options,
+    inSource: namedIn(copyOptions.source, sourceNames, options),
+    inTarget: namedIn(copyOptions.target, targetNames, options),
+  };
+  await resumeRestores(options, (text) => context.inSource(text).ids);
   for (const column of columns) {
-    for await (const page of pages(column, { containing: referenceMark })) {
+    const filter = column.mentions ? {} : { containing: referenceMark };
+    for await (const page of pages(column, filter)) {
       for (const row of page) {
         if (signal.aborted) return;
         counts.references.scanned += parseReferenceText(row.text)?.references.length ?? 0;
-        await undoRow(column, row, options);
+        await undoRow(column, row, context);
         observer.progress(counts);
       }
     }
   }
 }
 
-async function undoRow(column: ReferenceColumn, row: TextRow, options: UndoOptions): Promise<void> {
-  const { state, counts, sourceNames } = options;
+async function undoRow(column: ChangedColumn, row: TextRow, options: UndoContext): Promise<void> {
+  const { state, counts, inSource } = options;
   const { database, table } = column;
   const name = rowName(column, row);
-  const place = { database: database.name, column: columnName(column), row: name };
+  const place = { database: column.recordedAs, column: columnName(column), row: name };
   const known = state.before({ ...place, text: row.text });
   const back =
     known === null
@@ -50,7 +75,7 @@ async function undoRow(column: ReferenceColumn, row: TextRow, options: UndoOptio
       : { text: known.text, changes: [known.change] };
   if (back === null) return reportChanged(row.text, place, options);
   const { text: before } = back;
-  const [then, now] = [named(before, sourceNames), named(row.text, sourceNames)];
+  const [then, now] = [inSource(before), inSource(row.text)];
   const references = then.references - now.references;
   const versions = new Map<string, string>();
   for (const id of then.ids) {
@@ -68,8 +93,12 @@ async function undoRow(column: ReferenceColumn, row: TextRow, options: UndoOptio
   if (made === true) {
     for (const change of back.changes) state.recordUndone(change);
     counts.references.migrated += references;
+    if (counts.mentions !== undefined) counts.mentions.rewritten += known?.mentions ?? 0;
     if (await restoreReplaced(versions, name, options)) state.closeUndo(undoing);
     if (known === null) reportChanged(before, place, options);
+    // Before its mentions were rewritten, its references may have been.
+    else if (state.before({ ...place, text: before }) !== null)
+      await undoRow(column, { ...row, text: before }, options);
     return;
   }
   state.closeUndo(undoing);
@@ -77,37 +106,45 @@ async function undoRow(column: ReferenceColumn, row: TextRow, options: UndoOptio
   if (text !== null) await undoRow(column, { ...row, text }, options);
 }
 
-/** How many references of a text have blobs in a storage, and the blobs' identifiers. */
-function named(
-  text: string,
-  storages: ReadonlySet<string>,
-): { references: number; ids: ReadonlySet<string> } {
-  const all = parseReferenceText(text)?.references ?? [];
-  const ids = all.map((reference) => sourceIds(reference, storages));
-  return {
-    references: ids.filter(({ size }) => size > 0).length,
-    ids: new Set(ids.flatMap((some) => [...some])),
+/** Tells what texts name in a storage. */
+function namedIn(
+  storage: Storage,
+  names: ReadonlySet<string>,
+  { mountpoint }: UndoOptions,
+): (text: string) => Named {
+  const find = blobFinder({ names, mountpoint, publicUrl: (id) => storage.publicUrl(id) });
+  return (text) => {
+    const all = parseReferenceText(text)?.references ?? [];
+    const ids = all.map((reference) => sourceIds(reference, names));
+    const mentioned = find(text).map(({ id }) => id);
+    return {
+      references: ids.filter(({ size }) => size > 0).length,
+      ids: new Set([...ids.flatMap((some) => [...some]), ...mentioned]),
+    };
   };
 }
 
-/** Names a reference that was moved and has another text now, but still the blobs in the target. */
+/** Names a row that was changed and has another text now, but still the blobs in the target. */
 function reportChanged(
   text: string,
   place: { database: string; row: string },
-  { state, counts, observer, targetNames }: UndoOptions,
+  { state, counts, observer, targetNames, inTarget }: UndoContext,
 ): void {
+  const written = state.writtenInto(place);
+  if (written.length === 0) return;
   const moved = new Set(
-    state.writtenInto(place).flatMap(({ before, after }) => {
-      const earlier = named(before, targetNames).ids;
-      return [...named(after, targetNames).ids].filter((id) => !earlier.has(id));
+    written.flatMap(({ before, after }) => {
+      const earlier = inTarget(before).ids;
+      return [...inTarget(after).ids].filter((id) => !earlier.has(id));
     }),
   );
+  if (![...inTarget(text).ids].some((id) => moved.has(id))) return;
   const references = parseReferenceText(text)?.references ?? [];
   const left = references.filter((reference) =>
     [...sourceIds(reference, targetNames)].some((id) => moved.has(id)),
   );
-  if (left.length === 0) return;
   counts.references.changed += left.length;
+  if (left.length === 0 && counts.mentions !== undefined) counts.mentions.left += 1;
   const message = 'it changed since it was moved, and stays as it is';
   observer.problem({ kind: 'reference-changed', reference: place.row, path: null, message });
 }

@@ -29,6 +29,7 @@ export function migrate(site: Site, options: Options = {}): Promise<Outcome> {
       to: 'localfs',
       dryRun: false,
       deleteSource: false,
+      rewriteMentions: false,
       privateOk: false,
       references: [],
       exclude: [],

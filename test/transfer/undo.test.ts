@@ -255,17 +255,26 @@ test('moving, turning back and moving again converges, whatever was replaced on 
   expect(await storagesNamed(site)).toEqual({ dbfiles: 1 });
 });
 
-test('a state file of no run, and of a database that is not configured, are refused', async () => {
+/** The site's database under another name, named by these settings instead. */
+function moveDatabase(site: Site, settings: string): Site {
+  const database = path.join(site.directory, 'moved.db');
+  renameSync(site.database, database);
+  const ini = readFileSync(site.ini, 'utf8').replace('%(here)s/site.db', '%(here)s/moved.db');
+  writeFileSync(site.ini, ini + settings);
+  return { ...site, database };
+}
+
+test('a state file of no run, and of one database among several, are refused', async () => {
   const { site, stateFile } = await movedSite();
   const none = path.join(site.directory, 'none.sqlite');
   await expect(undo(site, none)).rejects.toMatchObject({ kind: 'not-found' });
-  renameSync(site.database, path.join(site.directory, 'moved.db'));
-  const other = `[app:site]\nsqlalchemy.url = sqlite:///%(here)s/moved.db`;
-  const ini = readFileSync(site.ini, 'utf8').replace(/\[app:site\]\n.*/, other);
-  writeFileSync(site.ini, ini);
-  await expect(undo(site, stateFile)).rejects.toMatchObject({
+  const both = 'databases =\n    sqlite:///%(here)s/moved.db\n    sqlite:///%(here)s/second.db\n';
+  const moved = moveDatabase(site, both);
+  query({ ...site, database: path.join(site.directory, 'second.db') }, 'CREATE TABLE t (a TEXT)');
+  await expect(undo(moved, stateFile)).rejects.toMatchObject({
     kind: 'not-found',
     message: expect.stringContaining('site.db'),
+    hint: expect.stringContaining('name it alone'),
   });
 });
 
@@ -308,3 +317,10 @@ test.each([[[1, 2, 3]], [[3, 2, 1]], [[2, 3, 1]]])(
     expect(texts()).toEqual(before);
   },
 );
+
+test('the one database may have moved since', async () => {
+  const { site, stateFile } = await movedSite();
+  const moved = moveDatabase(site, '');
+  expect((await undo(moved, stateFile)).problems).toEqual([]);
+  expect(await storagesNamed(moved)).toEqual({ dbfiles: 1 });
+});

@@ -20,6 +20,8 @@ interface Options {
   readonly toStorage?: string;
   readonly dryRun?: boolean;
   readonly deleteSource?: boolean;
+  readonly keepFor?: number;
+  readonly rewriteMentions?: boolean;
   readonly privateOk?: boolean;
   readonly references?: string[];
   readonly exclude?: string[];
@@ -48,7 +50,7 @@ const limits = [
 /** The options that say nothing to `--undo`; ignored, one such as `--dry-run` would do harm. */
 const ofForwardRuns = [
   ...['from', 'to', 'fromStorage', 'toStorage', 'dryRun', 'deleteSource', 'privateOk'],
-  ...['state', 'shard', ...limits],
+  ...['keepFor', 'rewriteMentions', 'state', 'shard', ...limits],
 ];
 
 export function registerMigrate(program: Command, start: () => Context): void {
@@ -62,6 +64,8 @@ export function registerMigrate(program: Command, start: () => Context): void {
     .addOption(new Option('--to-storage <storage>').hideHelp().conflicts('to'))
     .option('--dry-run', 'read everything, write nothing')
     .option('--delete-source', 'then delete from the source what nothing names any more')
+    .option('--keep-for <age>', 'but not what moved less long ago than this, such as 7d', parseAge)
+    .option('--rewrite-mentions', 'also paths and URLs of moved files in all other texts')
     .option('--private-ok', 'also to a storage whose files visitors cannot fetch by themselves')
     .option('--references <table.column>', 'only these columns (may be repeated)', collect)
     .option('--exclude <table.column>', 'without these columns (may be repeated)', collect)
@@ -104,6 +108,7 @@ export function registerMigrate(program: Command, start: () => Context): void {
 }
 
 async function migrateStorage(context: Context, options: Options): Promise<void> {
+  checkKeepFor(options);
   const started = Date.now();
   keepMemorySmall();
   const names = options.undo === undefined ? storageNames(options) : null;
@@ -133,6 +138,14 @@ async function migrateStorage(context: Context, options: Options): Promise<void>
   });
   if (result.error !== null && !context.signal.aborted) throw result.error;
   if (progress.problems === 0 && !context.signal.aborted) context.exitCode = 0;
+}
+
+/** What would be ignored is refused, as one may count on it. */
+function checkKeepFor({ keepFor, deleteSource }: Options): void {
+  if (keepFor === undefined || deleteSource === true) return;
+  throw new DepotError('usage', '--keep-for says nothing without --delete-source', {
+    hint: 'Without --delete-source the source keeps everything.',
+  });
 }
 
 function storageNames(options: Options): Pick<MigrationOptions, 'from' | 'to'> {
@@ -175,6 +188,8 @@ async function run(
     ...names,
     dryRun: options.dryRun === true,
     deleteSource: options.deleteSource === true,
+    keepFor: options.keepFor,
+    rewriteMentions: options.rewriteMentions === true,
     privateOk: options.privateOk === true,
     references: options.references ?? [],
     exclude: options.exclude ?? [],

@@ -1,0 +1,237 @@
+import pMap from 'p-map';
+import type { Database, TextRow } from '../databases/database.js';
+import { messageOf } from '../errors.js';
+import { allTexts } from '../references/all-texts.js';
+import { type ReferenceColumn, rowName } from '../references/columns.js';
+import { type BlobFinder, blobFinder, type NamedBlob } from '../references/named-blobs.js';
+import { rewriteText } from '../references/rewrite-text.js';
+import { type CopyOptions, stopsTheRun } from './copy-blob.js';
+import type { IdentifierSet } from './identifier-set.js';
+import { looseFinder } from './loose-mentions.js';
+import { findReferenced, whyNotMoved } from './moved-blobs.js';
+import type { Counts, Observer } from './report.js';
+import {
+  asStored,
+  changeOf,
+  ownAttempts,
+  type RowChange,
+  readAgain,
+  recordOf,
+} from './row-change.js';
+import type { State } from './state.js';
+
+export interface MentionOptions {
+  readonly copyOptions: CopyOptions;
+  /** Each storage's name and its aliases. */
+  readonly sourceNames: ReadonlySet<string>;
+  readonly targetNames: ReadonlySet<string>;
+  /** Where the application serves blobs, such as `/depot`. */
+  readonly mountpoint: string;
+  /** Every database that may name blobs. */
+  readonly databases: readonly Database[];
+  readonly state: State;
+  readonly counts: Counts;
+  readonly observer: Observer;
+  readonly signal: AbortSignal;
+  /** Reads everything and writes nothing. */
+  readonly dryRun: boolean;
+  /** Blobs looked up at once. */
+  readonly concurrency: number;
+  /** The target's identifiers of what moved in this run, or would; added to. */
+  readonly moved: IdentifierSet;
+}
+
+interface MentionContext extends MentionOptions {
+  readonly find: BlobFinder;
+  /** Other ways in which a text names a blob in the source. */
+  readonly findLoose: (text: string) => ReadonlySet<string>;
+  readonly tally: { rewritten: number; left: number };
+}
+
+/** A row whose text is to change, and how many mentions change in it. */
+interface Change extends RowChange {
+  readonly mentions: number;
+}
+
+/** Why mentions of these blobs stay as they are; null: they need not. */
+type Verdicts = ReadonlyMap<string, string | null>;
+
+/**
+ * Rewrites, in every text of every database, the paths and URLs of the source's blobs that
+ * references name in the target now: page by page, by compare-and-set, each change noted in the
+ * state before. What cannot be rewritten is reported and stays.
+ */
+export async function rewriteMentions(options: MentionOptions): Promise<void> {
+  const { copyOptions, databases, sourceNames, targetNames, counts, signal, moved } = options;
+  const { source, target } = copyOptions;
+  const tally = { rewritten: 0, left: 0 };
+  counts.mentions = tally;
+  await findReferenced(databases, targetNames, moved, signal);
+  const publicUrl = (id: string): string | null => source.publicUrl(id);
+  const context: MentionContext = {
+    ...options,
+    find: blobFinder({ names: sourceNames, mountpoint: options.mountpoint, publicUrl }),
+    findLoose: looseFinder({ source, target, sourceNames, there: moved }),
+    tally,
+  };
+  // The one thing that all of them hold lets the database skip the others.
+  const [name, ...aliases] = publicUrl(someId) === null ? sourceNames : [];
+  const filter = name === undefined || aliases.length > 0 ? {} : { containing: name };
+  for (const database of databases) {
+    for await (const { column, rows } of allTexts(database, filter)) {
+      if (signal.aborted) return;
+      await rewritePage(column, rows, context);
+    }
+  }
+}
+
+/** Any, to ask whether a storage has public URLs at all. */
+const someId = 'f8fd9e46-e6ef-11f1-b551-02fc00000001';
+
+async function rewritePage(
+  column: ReferenceColumn,
+  rows: readonly TextRow[],
+  context: MentionContext,
+): Promise<void> {
+  const reported = new Set<string>();
+  let waiting = rows;
+  for (let attempt = 1; waiting.length > 0; attempt += 1) {
+    const verdicts = await judge(waiting, context);
+    const changes = waiting.flatMap((row) => planRow(column, row, { verdicts, reported }, context));
+    const lost = await changeRows(column, changes, context);
+    if (attempt === ownAttempts) {
+      for (const { row } of lost) {
+        const message = `another process kept changing it; it was read ${ownAttempts} times`;
+        leave(rowName(column, row), null, message, context);
+      }
+      return;
+    }
+    waiting = await readAgain(column, lost);
+  }
+}
+
+/** Looks up the moved blobs that these rows mention. */
+async function judge(rows: readonly TextRow[], context: MentionContext): Promise<Verdicts> {
+  const { copyOptions, find, findLoose, moved, concurrency } = context;
+  const named = rows.flatMap(({ text }) => find(text).map(({ id }) => id));
+  const ids = named.filter((id) => moved.has(copyOptions.target.idFor(id)));
+  const loose = rows.flatMap(({ text }) => [...findLoose(text)]);
+  const verdicts = new Map<string, string | null>();
+  const judgeOne = async (id: string): Promise<void> => {
+    verdicts.set(id, await whyNotMoved(id, context));
+  };
+  await pMap(new Set([...ids, ...loose]), judgeOne, { concurrency });
+  return verdicts;
+}
+
+function planRow(
+  column: ReferenceColumn,
+  row: TextRow,
+  { verdicts, reported }: { verdicts: Verdicts; reported: Set<string> },
+  context: MentionContext,
+): Change[] {
+  const { find, findLoose, sourceNames } = context;
+  const rename = (name: NamedBlob): string | null =>
+    verdicts.get(name.id) === null ? renamed(name, context) : null;
+  const { text: after, count } = rewriteText(row.text, find, sourceNames, rename);
+  const obstacle = count === 0 ? null : obstacleTo(column, row, after);
+  for (const id of findLoose(obstacle === null ? after : row.text)) {
+    const where = rowName(column, row);
+    if (reported.has(`${id} ${where}`)) continue;
+    reported.add(`${id} ${where}`);
+    leave(where, id, obstacle ?? verdicts.get(id) ?? unclear, context);
+  }
+  return count === 0 || obstacle !== null ? [] : [{ row, after, mentions: count }];
+}
+
+const unclear = 'it is spelled, or stands, in a way that is not rewritten';
+
+/** What stands there once the blob has moved; null where that cannot be written. */
+export function renamed(
+  name: NamedBlob,
+  { copyOptions, mountpoint }: Pick<MentionOptions, 'copyOptions' | 'mountpoint'>,
+): string | null {
+  const { target } = copyOptions;
+  const id = target.idFor(name.id);
+  const url = target.publicUrl(id) ?? `${mountpoint}/${target.name}/${id}`;
+  return name.renamed({ storage: target.name, id, url });
+}
+
+/** What keeps a row from getting that text. */
+function obstacleTo(
+  { table, column }: ReferenceColumn,
+  row: TextRow,
+  after: string,
+): string | null {
+  if (table.unchangeable === true) return 'the table has no primary key';
+  if (table.primaryKey.includes(column.name)) return 'the column is a key of the table';
+  const length = [...after].length;
+  const { maxLength } = column;
+  // SQLite takes longer texts than it declares: where one stands, another does.
+  if (maxLength === null || length <= Math.max(maxLength, [...row.text].length)) return null;
+  return `the new text has ${length} characters, ${table.name}.${column.name} takes ${maxLength}`;
+}
+
+/** Changes the rows in one transaction; returns those that somebody else had changed before. */
+async function changeRows(
+  column: ReferenceColumn,
+  planned: readonly Change[],
+  context: MentionContext,
+): Promise<readonly Change[]> {
+  const { state, tally, counts, observer, dryRun } = context;
+  const changes = await asStored(column, planned);
+  if (changes.length === 0) return [];
+  if (dryRun) {
+    for (const { mentions } of changes) tally.rewritten += mentions;
+    return [];
+  }
+  const records = changes.map((change) => ({
+    ...recordOf(column, change),
+    mentions: change.mentions,
+  }));
+  state.recordIntent(records);
+  const made = await changeEach(column, changes, context);
+  for (const [index, { mentions }] of changes.entries()) {
+    if (made[index] === 'made') tally.rewritten += mentions;
+  }
+  state.recordDone(
+    records,
+    made.map((outcome) => outcome === 'made'),
+  );
+  observer.progress(counts);
+  return changes.filter((_, index) => made[index] === 'lost');
+}
+
+/** Where the database refuses one of them, the others are made all the same. */
+async function changeEach(
+  column: ReferenceColumn,
+  changes: readonly Change[],
+  context: MentionContext,
+): Promise<('made' | 'lost' | 'refused')[]> {
+  try {
+    const made = await column.database.change(changes.map((one) => changeOf(column, one)));
+    return made.map((done) => (done ? 'made' : 'lost'));
+  } catch (error) {
+    if (stopsTheRun(error)) throw error;
+    const [only, ...others] = changes;
+    if (only !== undefined && others.length === 0) {
+      leave(rowName(column, only.row), null, messageOf(error), context);
+      return ['refused'];
+    }
+    const outcomes: ('made' | 'lost' | 'refused')[] = [];
+    for (const change of changes) outcomes.push(...(await changeEach(column, [change], context)));
+    return outcomes;
+  }
+}
+
+function leave(
+  where: string,
+  id: string | null,
+  reason: string,
+  { copyOptions, tally, observer }: MentionContext,
+): void {
+  tally.left += 1;
+  const path = id === null ? null : copyOptions.source.path(id);
+  const message = path === null ? `not rewritten: ${reason}` : `not rewritten, ${path}: ${reason}`;
+  observer.problem({ kind: 'mention-left', reference: where, path, message });
+}
