@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
+import { freePort } from '../servers/free-port.js';
 import { mariadb } from '../servers/mariadb.js';
 import type { RunningServer } from '../servers/server.js';
 
@@ -34,12 +34,4 @@ export function describeWithOwnServer(
     });
     tests(() => server.url);
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -16,28 +16,30 @@ export const mariadb: ServerKind = {
     if (programs.includes(null)) return { missing: 'mariadbd (Debian: mariadb-server)' };
     return { programs: programs as string[] };
   },
-  async start([install, mariadbd], { directory, port, args = [] }) {
+  async start([install, mariadbd], { directory, port, again = false, args = [] }) {
     const user = userFor('mysql');
     const data = path.join(directory, 'data');
     const script = path.join(directory, 'users.sql');
-    mkdirSync(data);
-    writeFileSync(
-      script,
-      `CREATE USER depot@'%' IDENTIFIED BY '${password}';\nGRANT ALL ON *.* TO depot@'%' WITH GRANT OPTION;\n`,
-    );
-    if (user !== null)
-      for (const one of [directory, data, script]) chownSync(one, user.uid, user.gid);
-    runToEnd(
-      install as string,
-      [
-        '--no-defaults',
-        `--datadir=${data}`,
-        '--skip-test-db',
-        '--auth-root-authentication-method=normal',
-      ],
-      user,
-      directory,
-    );
+    if (!again) {
+      mkdirSync(data);
+      writeFileSync(
+        script,
+        `CREATE USER IF NOT EXISTS depot@'%' IDENTIFIED BY '${password}';\nGRANT ALL ON *.* TO depot@'%' WITH GRANT OPTION;\n`,
+      );
+      if (user !== null)
+        for (const one of [directory, data, script]) chownSync(one, user.uid, user.gid);
+      runToEnd(
+        install as string,
+        [
+          '--no-defaults',
+          `--datadir=${data}`,
+          '--skip-test-db',
+          '--auth-root-authentication-method=normal',
+        ],
+        user,
+        directory,
+      );
+    }
     const server = startProcess(
       mariadbd as string,
       [
@@ -60,6 +62,6 @@ export const mariadb: ServerKind = {
       const connection = await createConnection(url);
       await connection.end();
     });
-    return { url, stop: server.stop };
+    return { url, stop: server.stop, crash: () => server.kill('SIGKILL') };
   },
 };

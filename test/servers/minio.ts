@@ -16,7 +16,7 @@ export const minio: ServerKind = {
   },
   async start([program], { directory, port }) {
     const data = path.join(directory, 'data');
-    mkdirSync(data);
+    mkdirSync(data, { recursive: true });
     const address = `127.0.0.1:${port}`;
     const server = startProcess(program as string, ['server', '--address', address, data], {
       log: path.join(directory, 'log'),
@@ -32,6 +32,7 @@ export const minio: ServerKind = {
       const { ok, status } = await fetch(`http://${address}/minio/health/ready`);
       if (!ok) throw new Error(`HTTP ${status}`);
     });
-    return { url: `http://${accessKey}:${secretKey}@${address}`, stop: server.stop };
+    const url = `http://${accessKey}:${secretKey}@${address}`;
+    return { url, stop: server.stop, crash: () => server.kill('SIGKILL') };
   },
 };

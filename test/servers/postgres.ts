@@ -21,22 +21,32 @@ export const postgres: ServerKind = {
     if (programs.includes(null)) return { missing: 'initdb and postgres (Debian: postgresql)' };
     return { programs: programs as string[] };
   },
-  async start([initdb, postgres], { directory, port }) {
+  async start([initdb, postgres], { directory, port, again = false }) {
     const user = userFor('postgres');
     const data = path.join(directory, 'data');
     const secret = path.join(directory, 'password');
-    mkdirSync(data);
-    writeFileSync(secret, password);
-    if (user !== null)
-      for (const one of [directory, data, secret]) chownSync(one, user.uid, user.gid);
-    runToEnd(
-      initdb as string,
-      ['-D', data, '-U', 'depot', '-A', 'scram-sha-256', `--pwfile=${secret}`, '-E', 'UTF8'].concat(
-        ['--locale=C.UTF-8', '--no-sync'],
-      ),
-      user,
-      directory,
-    );
+    if (!again) {
+      mkdirSync(data);
+      writeFileSync(secret, password);
+      if (user !== null)
+        for (const one of [directory, data, secret]) chownSync(one, user.uid, user.gid);
+      runToEnd(
+        initdb as string,
+        [
+          '-D',
+          data,
+          '-U',
+          'depot',
+          '-A',
+          'scram-sha-256',
+          `--pwfile=${secret}`,
+          '-E',
+          'UTF8',
+        ].concat(['--locale=C.UTF-8', '--no-sync']),
+        user,
+        directory,
+      );
+    }
     const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: directory };
     const server = startProcess(
       postgres as string,
@@ -53,6 +63,7 @@ export const postgres: ServerKind = {
       await client.connect();
       await client.end();
     });
-    return { url, stop: server.stop };
+    // Its own way to crash: the processes of its connections end with it.
+    return { url, stop: server.stop, crash: () => server.kill('SIGQUIT') };
   },
 };

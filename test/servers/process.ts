@@ -8,6 +8,8 @@ import { setTimeout } from 'node:timers/promises';
 export interface ServerProcess {
   readonly output: () => string;
   stop(): Promise<void>;
+  /** Ends it with a signal, and waits for that. */
+  kill(signal: NodeJS.Signals): Promise<void>;
 }
 
 interface User {
@@ -55,6 +57,11 @@ export function startProcess(
   return {
     output: () => readFileSync(options.log, 'utf8').slice(-2000),
     stop: () => stop(child),
+    async kill(signal) {
+      const exit = once(child, 'exit');
+      child.kill(signal);
+      await exit;
+    },
   };
 }
 

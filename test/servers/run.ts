@@ -4,11 +4,11 @@
  * By hand: `npm run servers` prints environment variables for other runs, until Ctrl-C.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fakeGcs } from './fake-gcs.js';
 import { ferretdb } from './ferretdb.js';
+import { freePort } from './free-port.js';
 import { mariadb } from './mariadb.js';
 import { minio } from './minio.js';
 import { postgres } from './postgres.js';
@@ -23,14 +23,6 @@ const kinds: Readonly<Record<string, ServerKind>> = {
 };
 
 const stops: (() => Promise<void>)[] = [];
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function start(kind: ServerKind, programs: readonly string[]): Promise<RunningServer> {
   const directory = await mkdtemp(path.join(tmpdir(), 'depot-server-'));

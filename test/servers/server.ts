@@ -10,6 +10,8 @@ export interface ServerKind {
 interface StartOptions {
   /** An empty directory of the server's own, which is removed when it has stopped. */
   readonly directory: string;
+  /** The directory is that of a server of this kind which has been killed. */
+  readonly again?: boolean;
   /** A free TCP port of 127.0.0.1. */
   readonly port: number;
   /** Further arguments, for a test that needs a server of its own. */
@@ -20,6 +22,8 @@ export interface RunningServer {
   /** As the environment variable gives it. */
   readonly url: string;
   stop(): Promise<void>;
+  /** Ends it at once, as a crash does; absent where no test does that. */
+  crash?(): Promise<void>;
 }
 
 /** Where a server can be reached, or why it can't. */
