@@ -69,8 +69,16 @@ export async function copyBlob(
 ): Promise<Copied | NotCopied> {
   return attempt(way, options, seen, async (info) => {
     const existing = await options.target.find(way.targetId);
-    if (existing === null) return write(way, null, options);
-    return reuse(way, { info, existing }, options);
+    if (existing !== null) return reuse(way, { info, existing }, options);
+    try {
+      return await write(way, null, options);
+    } catch (error) {
+      // Another shard may have copied it just now: a thumbnail that files of both share.
+      const taken = error instanceof DepotError && error.kind === 'refused';
+      const made = taken ? await options.target.find(way.targetId) : null;
+      if (made === null) throw error;
+      return reuse(way, { info, existing: made }, options);
+    }
   });
 }
 

@@ -6,7 +6,15 @@ import { movesReference } from '../../src/transfer/sharding.js';
 import { aroundChange } from './meanwhile.js';
 import { resolveReferences, storagesNamed } from './resolved.js';
 import { migrate } from './runs.js';
-import { addBlob, addRow, identifiers, makeSite, referenceText, rowText } from './site.js';
+import {
+  addBlob,
+  addRow,
+  identifiers,
+  makeSite,
+  readBlob,
+  referenceText,
+  rowText,
+} from './site.js';
 
 const reference = (id: string) => new Map([['file_id', id]]);
 const shards = (count: number): Shard[] =>
@@ -116,4 +124,30 @@ test('a shard that deletes is refused, and so is the state of another', async ()
     message: `${whole} is the state of a run from dbfiles to localfs without --shard`,
   });
   expect(await identifiers(site, 'localfs')).toHaveLength(1);
+});
+
+test.each([
+  ['the same', 'content', []],
+  ['something else', 'another', ['target-differs']],
+])('a thumbnail that another shard or a user stores just now as %s', async (_, content, kinds) => {
+  const site = makeSite();
+  const id = await addBlob(site, 'dbfiles', 'content');
+  addRow(site, referenceText('dbfiles', id));
+  const { problems, counts } = await migrate(site, {
+    verifyFull: true,
+    async prepare(manager) {
+      const target = await manager.storage('localfs');
+      const find = target.find.bind(target);
+      target.find = async (wanted) => {
+        const found = await find(wanted);
+        target.find = find;
+        await addBlob(site, 'localfs', content, id);
+        return found;
+      };
+    },
+  });
+  expect(problems.map(({ kind }) => kind)).toEqual(kinds);
+  expect(counts.blobs).toMatchObject({ copied: 0, reused: 1 - kinds.length });
+  expect(counts.references).toMatchObject({ migrated: 1 - kinds.length, failed: kinds.length });
+  expect(await readBlob(site, 'localfs', id)).toBe(content);
 });
