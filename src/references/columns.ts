@@ -3,7 +3,7 @@ import { DepotError } from '../errors.js';
 import { parseReferenceText, referenceMark } from './reference.js';
 
 /** Rows read at a time. */
-const pageRows = 200;
+export const pageRows = 200;
 
 /** A column that holds references. */
 export interface ReferenceColumn {

@@ -1,6 +1,6 @@
 import type { TextRow } from '../databases/database.js';
 import type { Shard } from '../databases/shard.js';
-import { pages, type ReferenceColumn } from '../references/columns.js';
+import { pageRows, pages, type ReferenceColumn } from '../references/columns.js';
 import { referenceMark } from '../references/reference.js';
 import type { Relocation } from '../references/relocate.js';
 import type { Storage } from '../storage.js';
@@ -12,7 +12,11 @@ import { migratePage } from './migrate-page.js';
 import type { Counts, Observer } from './report.js';
 import { resumeRestores } from './restore-blob.js';
 import type { Selection } from './selection.js';
+import { movesSome } from './sharding.js';
 import type { State } from './state.js';
+
+/** Characters of the rows that a shard gathers. */
+const fullPage = 4_000_000;
 
 export interface MigrateOptions {
   readonly copyOptions: CopyOptions;
@@ -67,12 +71,27 @@ export async function migrate(options: MigrateOptions): Promise<void> {
   };
   await resumeRestores(context);
   await resumeCopies(context);
-  for (const column of options.columns) {
-    for await (const page of mentioningPages(column, options)) {
-      if (options.signal.aborted || remaining(context) <= 0) return;
-      await migratePage(column, page, context);
-    }
+  for (const column of options.columns) await migrateColumn(column, context);
+}
+
+/** The rows of a shard are gathered until there is a page of them: a page costs much, a row little. */
+async function migrateColumn(column: ReferenceColumn, context: MigrateContext): Promise<void> {
+  const { shard, signal } = context;
+  const isOver = (): boolean => signal.aborted || remaining(context) <= 0;
+  let rows: TextRow[] = [];
+  for await (const page of mentioningPages(column, context)) {
+    if (isOver()) return;
+    rows.push(...page.filter((row) => movesSome(shard, column, row)));
+    if (shard !== undefined && !isFull(rows)) continue;
+    await migratePage(column, rows, context);
+    rows = [];
   }
+  if (!isOver()) await migratePage(column, rows, context);
+}
+
+function isFull(rows: readonly TextRow[]): boolean {
+  const characters = rows.reduce((sum, { text }) => sum + text.length, 0);
+  return rows.length >= pageRows || characters >= fullPage;
 }
 
 function mentioningPages(

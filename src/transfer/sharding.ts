@@ -1,8 +1,11 @@
 import { hash } from 'node:crypto';
+import type { TextRow } from '../databases/database.js';
 import { formatShard, type Shard } from '../databases/shard.js';
 import { DepotError } from '../errors.js';
 import type { JsonObject } from '../python/json.js';
+import { type ReferenceColumn, rowName } from '../references/columns.js';
 import { mentionKey } from '../references/mentions.js';
+import { parseReferenceText } from '../references/reference.js';
 
 /**
  * Whether a shard moves this reference: its own file decides for all of its blobs, so that the
@@ -13,6 +16,19 @@ export function movesReference(shard: Shard | undefined, reference: JsonObject):
   if (shard === undefined) return true;
   const id = reference.get('file_id') as string;
   return movesNamed(shard, mentionKey(id) ?? folded(id));
+}
+
+/** Whether a shard has anything to do in a row. */
+export function movesSome(
+  shard: Shard | undefined,
+  column: ReferenceColumn,
+  row: TextRow,
+): boolean {
+  if (shard === undefined) return true;
+  const parsed = parseReferenceText(row.text);
+  return parsed === null
+    ? movesNamed(shard, rowName(column, row))
+    : parsed.references.some((one) => movesReference(shard, one));
 }
 
 /** Whether what has this name is a shard's. */
