@@ -13,6 +13,7 @@ import { DepotError, isNotFound } from './errors.js';
 import { guessType } from './python/mimetypes.js';
 import {
   abortable,
+  gather,
   measured,
   newMeasure,
   paced,
@@ -151,15 +152,41 @@ export class Storage {
     return (await this.backend.infos?.(ids.filter((id) => this.backend.acceptsId(id)))) ?? [];
   }
 
-  /** Several small blobs, as far as the storage gives them at once; `read` tells of the others. */
-  async readMany(ids: readonly string[]): Promise<HashedBlob[]> {
+  /**
+   * Several small blobs, each of at most `largest` bytes, in any order; without those of which
+   * `read` has something to tell.
+   */
+  async readMany(ids: readonly string[], largest: number): Promise<HashedBlob[]> {
     const { backend } = this;
     // Where others are to breathe, no blobs come in bursts.
-    if (backend.readMany === undefined || this.#throttle !== null) return [];
-    const blobs = await backend.readMany(ids.filter((id) => backend.acceptsId(id)));
+    if (this.#throttle !== null) return [];
+    const known = ids.filter((id) => backend.acceptsId(id));
+    const blobs = backend.readMany
+      ? await backend.readMany(known)
+      : (await Promise.all(known.map((id) => this.#readWhole(id, largest)))).flat();
     return blobs
       .filter(({ info, bytes }) => bytes.byteLength === info.contentLength)
       .map((blob) => ({ ...blob, sha256: sha256Of(blob.bytes) }));
+  }
+
+  async #readWhole(id: string, largest: number): Promise<WholeBlob[]> {
+    const refuseMore = (length: number): void => {
+      if (length > largest) throw new RangeError('it is no small blob');
+    };
+    try {
+      const { info, chunks, close } = await this.backend.read(id);
+      const source = { chunks, length: info.contentLength };
+      const bytes = await gather(source, refuseMore).finally(close);
+      return [{ info, bytes }];
+    } catch {
+      // Whoever reads it alone is told why.
+    }
+    return [];
+  }
+
+  /** Whether `infos` does more than leave all to `find`. */
+  get givesInfos(): boolean {
+    return this.backend.infos !== undefined;
   }
 
   /** Whether `createMany` does more than leave all to `create`. */

@@ -52,6 +52,9 @@ export interface NotCopied {
   readonly message: string;
 }
 
+/** Bytes up to which a blob is small: copied together with others, or without a question. */
+export const smallBlob = 256 * 1024;
+
 /** One blob's way: its identifiers on both sides. */
 export interface Way {
   readonly id: string;
@@ -68,6 +71,10 @@ export async function copyBlob(
   seen?: BlobInfo,
 ): Promise<Copied | NotCopied> {
   return attempt(way, options, seen, async (info) => {
+    // Asking first costs a small blob as much as writing it.
+    const small = info.contentLength <= smallBlob && !options.dryRun;
+    const copied = small ? await write(way, null, options).catch(ifTaken) : null;
+    if (copied !== null) return copied;
     const existing = await options.target.find(way.targetId);
     if (existing !== null) return reuse(way, { info, existing }, options);
     try {
@@ -80,6 +87,11 @@ export async function copyBlob(
       return reuse(way, { info, existing: made }, options);
     }
   });
+}
+
+function ifTaken(error: unknown): null {
+  if (error instanceof DepotError && error.kind === 'refused') return null;
+  throw error;
 }
 
 /**

@@ -10,10 +10,11 @@ import {
   fromSource,
   missing,
   type NotCopied,
+  smallBlob,
   stopsTheRun,
   tolerate,
 } from './copy-blob.js';
-import { copyTogether, type SmallWay, smallBlob } from './copy-together.js';
+import { copyTogether, type SmallWay } from './copy-together.js';
 import type { MigrateContext } from './migrate.js';
 
 /** Whether each blob is in the target; one that is not in here was not reached. */
@@ -86,7 +87,7 @@ function smallOnes(
   const { dryRun, verifyFull } = copyOptions;
   if (!target.createsMany || samePlace || dryRun || verifyFull) return [];
   return [...ids].flatMap((id) => {
-    const length = infos.get(id)?.contentLength ?? Number.POSITIVE_INFINITY;
+    const length = infos.get(id)?.contentLength ?? smallBlob;
     if (length > smallBlob || state.copyOf(source.path(id)) !== null) return [];
     return [{ id, targetId: target.idFor(id), length }];
   });
@@ -111,6 +112,20 @@ export async function lookUp(
     { concurrency },
   );
   return { infos, lacking };
+}
+
+/**
+ * The blobs to look up before any is copied: those of a reference that has several, and where that
+ * costs next to nothing. Of the others reading tells what is to know.
+ */
+export function toLookUp(
+  groups: readonly ReadonlySet<string>[],
+  { source, state, samePlace, dryRun }: MigrateContext,
+): Set<string> {
+  const always = samePlace || dryRun || source.givesInfos;
+  const known = (id: string): boolean => state.copyOf(source.path(id)) !== null;
+  const asked = groups.filter((ids) => always || ids.size > 1 || [...ids].some(known));
+  return new Set(asked.flatMap((ids) => [...ids]));
 }
 
 /** The infos that the storage gives at once. */

@@ -1,12 +1,9 @@
-import { type Copied, type CopyOptions, stopsTheRun, type Way } from './copy-blob.js';
-
-/** Bytes up to which a blob is copied together with others. */
-export const smallBlob = 256 * 1024;
+import { type Copied, type CopyOptions, smallBlob, stopsTheRun, type Way } from './copy-blob.js';
 
 /** Bytes of blobs that are in memory together. */
 const bytesTogether = 8 * 1024 * 1024;
 
-/** A blob to copy, and the bytes that it had when it was looked up. */
+/** A blob to copy, and the bytes that it may have. */
 export interface SmallWay extends Way {
   readonly length: number;
 }
@@ -48,7 +45,7 @@ async function copyBatch(
   { source, target, contents, signal }: CopyOptions,
 ): Promise<[string, Copied][]> {
   const targets = new Map(batch.map(({ id, targetId }) => [id, targetId]));
-  const read = await source.readMany([...targets.keys()]);
+  const read = await source.readMany([...targets.keys()], smallBlob);
   const blobs = read.map(({ info, bytes, sha256 }) => {
     const { id, filename, contentType, lastModified, version } = info;
     return {

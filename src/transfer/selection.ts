@@ -3,7 +3,7 @@ import type { TextRow } from '../databases/database.js';
 import { parseReferenceText } from '../references/reference.js';
 import { sourceIds } from '../references/relocate.js';
 import { type Candidate, groupsOf } from './candidates.js';
-import { type Found, lookUp } from './copy-page.js';
+import { type Found, lookUp, toLookUp } from './copy-page.js';
 import type { MigrateContext } from './migrate.js';
 import { movesReference } from './sharding.js';
 
@@ -52,8 +52,10 @@ export async function select(
   { count }: { count: boolean },
 ): Promise<{ selected: readonly Candidate[]; found: Found }> {
   const all = (some: readonly Candidate[]): string[] => groupsOf(some).flatMap((ids) => [...ids]);
-  if (files === null)
-    return { selected: candidates, found: await lookUp(new Set(all(candidates)), context) };
+  if (files === null) {
+    const ids = toLookUp(groupsOf(candidates), context);
+    return { selected: candidates, found: await lookUp(ids, context) };
+  }
   const { selection, counts } = context;
   const selected = candidates.flatMap((candidate) => {
     const moves = [...candidate.moves].filter(([, ids]) => {

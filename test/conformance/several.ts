@@ -29,14 +29,14 @@ export function several(harness: Harness): void {
       const ids = stored.map(({ id }) => id);
       const asked = [...ids, storage.backend.newId(), 'x'.repeat(2000)];
       const alone = await Promise.all(ids.map((id) => storage.info(id)));
-      const { infos, readMany } = storage.backend;
+      const { infos } = storage.backend;
       const found = new Map((await storage.infos(asked)).map((info) => [info.id, info]));
       expect(found).toEqual(new Map(infos && alone.map((info) => [info.id, info])));
-      const read = await storage.readMany(asked);
+      const read = await storage.readMany(asked, 70_000);
       const whole = new Map(read.map(({ info, bytes }) => [info, sha256(bytes)]));
       expect(read.map((one) => one.sha256)).toEqual([...whole.values()]);
       expect(new Set(whole)).toEqual(
-        new Set(readMany && alone.map((info, index) => [info, stored[index]?.sha256])),
+        new Set(alone.map((info, index) => [info, stored[index]?.sha256])),
       );
     });
 
