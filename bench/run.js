@@ -1,6 +1,20 @@
 // All benchmarks in turn. Ratios are taken side by side in one run; machines differ.
-await import('./startup.js');
-await import('./list.js');
-await import('./memory.js');
-await import('./scan.js');
-await import('./throughput.js');
+//     npm run bench                        our own limits: start-up, memory, listing, throughput
+//     npm run bench -- --compare           beside other tools; --quick: fewer blobs, some minutes
+//     npm run bench -- --compare --write   the same into bench/RESULTS.md
+const [compare, quick, write] = ['--compare', '--quick', '--write'].map((option) =>
+  process.argv.includes(option),
+);
+
+if (compare) {
+  const { compareDatabases } = await import('./compare-databases.js');
+  const { compareServices } = await import('./compare-services.js');
+  const { versions, writeResults } = await import('./results.js');
+  for (const part of [compareServices, compareDatabases]) await part({ quick });
+  if (write) writeResults(quick, versions());
+} else {
+  await import('./startup.js');
+  await import('./list.js');
+  await import('./memory.js');
+  await import('./throughput.js');
+}
