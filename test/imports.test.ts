@@ -18,6 +18,7 @@ const rooms = [
   'lock',
   'config',
   'settings',
+  'mongodb',
   'databases',
   'backends',
   'modules',

@@ -1,7 +1,7 @@
 import type { ObjectId } from 'mongodb';
 import type { BlobMetadata, BlobSource } from '../backend.js';
 import { DepotError } from '../errors.js';
-import { isDuplicate, wasRefused } from './gridfs-errors.js';
+import { isDuplicate, wasRefused } from '../mongodb/errors.js';
 import { type FileDocument, newFile, versionOf } from './gridfs-file.js';
 import { settle } from './gridfs-settle.js';
 import type { GridfsStore } from './gridfs-store.js';

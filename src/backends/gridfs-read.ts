@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import type { Filter, FindCursor, ObjectId } from 'mongodb';
 import type { ByteRange } from '../backend.js';
 import { DepotError } from '../errors.js';
-import { isCursorLost } from './gridfs-errors.js';
+import { isCursorLost } from '../mongodb/errors.js';
 import {
   type ChunkDocument,
   chunkSizeOf,

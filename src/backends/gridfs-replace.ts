@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { type Filter, ObjectId } from 'mongodb';
 import type { BlobMetadata } from '../backend.js';
-import { isDuplicate } from './gridfs-errors.js';
+import { isDuplicate } from '../mongodb/errors.js';
 import { type FileDocument, newFile, type Replacement } from './gridfs-file.js';
 import { settle } from './gridfs-settle.js';
 import type { GridfsStore } from './gridfs-store.js';

@@ -1,10 +1,10 @@
-import { setTimeout } from 'node:timers/promises';
 import { type Collection, type ObjectId, ReadConcern } from 'mongodb';
 import { DepotError } from '../errors.js';
+import { openConnection } from '../mongodb/connect.js';
+import { isIndexRefused } from '../mongodb/errors.js';
+import type { MongoTarget } from '../mongodb/uri.js';
 import type { NetworkStorage } from '../network.js';
-import { isIndexRefused, isTransient, mongoError } from './gridfs-errors.js';
 import type { ChunkDocument, FileDocument } from './gridfs-file.js';
-import { type MongoTarget, openTarget } from './gridfs-uri.js';
 
 /** The options, as they stand in the configuration. */
 export interface GridfsSettings {
@@ -15,6 +15,8 @@ export interface GridfsSettings {
 /** The two collections of a GridFS, and how they are asked. */
 export interface GridfsStore {
   readonly target: MongoTarget;
+  /** Its part of a place. */
+  readonly server: string;
   /** The collections' common name. */
   readonly collection: string;
   readonly files: Collection<FileDocument>;
@@ -35,56 +37,23 @@ export interface GridfsStore {
   prepare(): Promise<void>;
 }
 
-/** How often a request is sent again. */
-const repeats = 4;
-
-/** Milliseconds in which a server that takes the request must be found. */
-const selectionTime = 10_000;
-
 export function openStore(settings: GridfsSettings, network: NetworkStorage): GridfsStore {
-  const { idleTimeout, retried, where } = network;
-  const connectTime = Math.min(selectionTime, idleTimeout);
-  const target = openTarget(
-    settings.mongouri,
-    {
-      appName: 'depot',
-      serverSelectionTimeoutMS: connectTime,
-      connectTimeoutMS: connectTime,
-      socketTimeoutMS: idleTimeout,
-      maxIdleTimeMS: idleTimeout,
-      // Every request here may be sent twice: it is done below, where it is counted.
-      retryReads: false,
-      retryWrites: false,
-    },
-    where,
-  );
+  const where = `${network.where}: mongouri`;
+  const connection = openConnection(settings.mongouri, network, where);
+  const { target, server } = connection;
   const { collection = 'filedepot' } = settings;
-  const database = target.client.db(target.database, {
-    readPreference: 'primary',
-    readConcern: new ReadConcern('majority'),
-    writeConcern: { w: 'majority', journal: true },
+  const readConcern = new ReadConcern('majority');
+  const files = connection.database.collection<FileDocument>(`${collection}.files`, {
+    readConcern,
   });
-  const files = database.collection<FileDocument>(`${collection}.files`);
-  const chunks = database.collection<ChunkDocument>(`${collection}.chunks`, {
+  const chunks = connection.database.collection<ChunkDocument>(`${collection}.chunks`, {
+    readConcern,
     promoteBuffers: true,
   });
   const at = target.hosts.join(',');
   const description = `the GridFS ${collection} of the database ${target.database} at ${at}`;
-  const request: GridfsStore['request'] = async (action, send) => {
-    for (let earlier = 0; ; earlier += 1) {
-      try {
-        // By itself the driver does it once, and never again where that fails.
-        await target.client.connect();
-        return await send(earlier);
-      } catch (error) {
-        if (earlier === repeats || !isTransient(error)) {
-          throw mongoError(error, `cannot ${action} ${description}`, target.signsIn);
-        }
-        retried();
-        await setTimeout(50 * 2 ** earlier);
-      }
-    }
-  };
+  const request: GridfsStore['request'] = (action, send) =>
+    connection.request(`cannot ${action} ${description}`, send);
   const provision = (): Promise<void> =>
     request('make the indexes of', async () => {
       await files.createIndex({ filename: 1, uploadDate: 1 });
@@ -100,7 +69,7 @@ export function openStore(settings: GridfsSettings, network: NetworkStorage): Gr
     return prepared;
   };
   return {
-    ...{ target, collection, files, chunks, description, request, provision, prepare },
+    ...{ target, server, collection, files, chunks, description, request, provision, prepare },
     find: (id) => request('look up a blob in', () => files.findOne({ _id: id })),
   };
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { ObjectId } from 'mongodb';
 import { DepotError } from '../errors.js';
-import { isDuplicate, storedBefore } from './gridfs-errors.js';
+import { isDuplicate, storedBefore } from '../mongodb/errors.js';
 import { type ChunkDocument, chunkBytes } from './gridfs-file.js';
 import type { GridfsStore } from './gridfs-store.js';
 

@@ -134,8 +134,6 @@ async function* listIds({ files, request }: GridfsStore): AsyncGenerator<string>
   }
 }
 
-function placeOf({ target, collection, description }: GridfsStore): Place {
-  const { hosts, replicaSet, database } = target;
-  const server = replicaSet === null ? hosts.join(',') : `${hosts.join(',')} ${replicaSet}`;
-  return { identity: `gridfs ${server}/${database}/${collection}`, within: [], description };
+function placeOf({ target, server, collection, description }: GridfsStore): Place {
+  return { identity: `gridfs ${server}/${target.database}/${collection}`, within: [], description };
 }

@@ -1,4 +1,5 @@
 import { dumpJson, type JsonObject, type JsonValue, parseJson } from '../python/json.js';
+import { isReference } from '../python/uploaded-file.js';
 
 /**
  * References as `depot.fields.upload.UploadedFile` writes them: a JSON object that names a file's
@@ -50,12 +51,6 @@ function* referencesIn(value: JsonValue): Generator<JsonObject> {
   } else if (Array.isArray(value)) {
     for (const part of value) yield* referencesIn(part);
   }
-}
-
-export function isReference(object: JsonObject): boolean {
-  const named =
-    typeof object.get('depot_name') === 'string' && typeof object.get('file_id') === 'string';
-  return named && (Array.isArray(object.get('files')) || typeof object.get('path') === 'string');
 }
 
 /**

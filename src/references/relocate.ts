@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '../python/json.js';
-import { blobsOf, isReference } from './reference.js';
+import { isReference } from '../python/uploaded-file.js';
+import { blobsOf } from './reference.js';
 
 /** Where blobs go, as far as the text of a reference is concerned. */
 export interface Relocation {

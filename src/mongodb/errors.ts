@@ -22,7 +22,7 @@ const noPrimary: Reason = {
   why: 'no server of the replica set takes writes now',
   hint: 'Look at rs.status() there, and run it again later.',
 };
-const signIn = 'Check user, password and authSource in mongouri; percent-encode the password.';
+const signIn = 'Check user, password and authSource in the URI; percent-encode the password.';
 const refusedUser: Reason = {
   kind: 'unreachable',
   why: 'wrong password, or no such user',
@@ -42,7 +42,7 @@ const reasons: Readonly<Record<number, Reason>> = {
   13: {
     kind: 'unreachable',
     why: 'access is denied: $',
-    hint: 'Grant the user the role readWrite on the database, or name another one in mongouri.',
+    hint: 'Grant the user the role readWrite on the database, or name another one in the URI.',
   },
   26: { kind: 'unreachable', why: 'it has no such collection' },
   50: { kind: 'failed', why: 'it took longer than the server allows', hint: again },
@@ -175,7 +175,7 @@ function selectionError(error: MongoServerSelectionError, what: string): DepotEr
   const { setName } = error.reason ?? {};
   if (setName && servers.length === 0) {
     const why = `no server there belongs to a replica set ${setName}`;
-    return unreachable(what, why, 'Check replicaSet in mongouri.', error);
+    return unreachable(what, why, 'Check replicaSet in the URI.', error);
   }
   if (servers.some(({ type }) => type.startsWith('RS'))) {
     return unreachable(what, noPrimary.why, noPrimary.hint as string, error);

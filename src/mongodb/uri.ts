@@ -1,7 +1,7 @@
 import { MongoClient, type MongoClientOptions } from 'mongodb';
 import { DepotError, messageOf } from '../errors.js';
 
-/** A connection string, checked, and what it says of where the blobs are. */
+/** A connection string, checked, and what it says of where the database is. */
 export interface MongoTarget {
   readonly client: MongoClient;
   readonly database: string;
@@ -19,9 +19,9 @@ const ignored = new Set([
 ]);
 
 /**
- * Reads `mongouri` and makes a client, which connects when it is first used.
+ * Reads a connection string and makes a client, which connects when it is first used.
  *
- * @param where file, line and section, for messages
+ * @param where file, line, section and setting, for messages
  * @throws DepotError `config`, which shows nothing of the URI but the names of its options
  */
 export function openTarget(uri: string, options: MongoClientOptions, where: string): MongoTarget {
@@ -53,7 +53,7 @@ function databaseOf(uri: string, where: string): string {
     throw invalid(where, 'its database is not percent-encoded');
   }
   if (name === '' && /^mongodb(?:\+srv)?:\/\/./.test(uri)) {
-    throw new DepotError('config', `${where}: mongouri names no database`, {
+    throw new DepotError('config', `${where} names no database`, {
       hint: 'Add it as the path, as in mongodb://host:27017/DATABASE.',
     });
   }
@@ -86,7 +86,7 @@ function reasonOf(message: string): string {
 
 function invalid(where: string, why: string): DepotError {
   const option = why.startsWith('option');
-  return new DepotError('config', `${where}: mongouri is not valid: ${why}`, {
+  return new DepotError('config', `${where} is not valid: ${why}`, {
     hint: option
       ? 'Take it out of the URI.'
       : 'Write it like mongodb://user:password@host:27017/database; percent-encode the password.',
