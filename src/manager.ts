@@ -5,7 +5,7 @@ import {
   type StorageSettings,
 } from './config/settings.js';
 import { redactSqlalchemyUrl } from './config/sqlalchemy-url.js';
-import type { Database } from './databases/database.js';
+import type { Database, SqlDatabase } from './databases/database.js';
 import { DepotError } from './errors.js';
 import { locateModule } from './modules/locate.js';
 import type { NetworkOptions } from './network.js';
@@ -161,9 +161,11 @@ export class Manager {
     const backend = await openBackend(kind, settings.options, {
       ...context,
       timezone: timezone?.value,
-      applicationDatabase: () => {
-        if (sqlalchemyUrl !== undefined) return this.#database(sqlalchemyUrl);
-        throw new DepotError('config', `storage ${settings.name} needs sqlalchemy.url in ${file}`);
+      applicationDatabase: async () => {
+        const database = sqlalchemyUrl && (await this.#database(sqlalchemyUrl));
+        if (database !== undefined && hasBlobTable(database)) return database;
+        const what = 'sqlalchemy.url, a URL of an SQL database,';
+        throw new DepotError('config', `storage ${settings.name} needs ${what} in ${file}`);
       },
     });
     return new Storage(settings.name, kind, backend);
@@ -176,6 +178,10 @@ export class Manager {
       await ('backend' in one.value ? one.value.backend : one.value).close();
     }
   }
+}
+
+function hasBlobTable(database: Database): database is SqlDatabase {
+  return 'blobs' in database;
 }
 
 /** The value under a key, made once, also where it is asked for twice at a time. */

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { Backend } from './backend.js';
 import type { Setting } from './config/settings.js';
-import type { Database } from './databases/database.js';
+import type { SqlDatabase } from './databases/database.js';
 import type { NetworkStorage } from './network.js';
 import { checkSettings, resolvePath, type SettingsSchema } from './settings.js';
 import { zoneClock } from './time.js';
@@ -15,7 +15,7 @@ export interface BackendContext extends NetworkStorage {
   /** Takes what is worth telling the user. */
   notice(text: string): void;
   /** The application's own database. */
-  applicationDatabase(): Promise<Database>;
+  applicationDatabase(): Promise<SqlDatabase>;
 }
 
 interface OpeningContext extends BackendContext {

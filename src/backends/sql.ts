@@ -1,5 +1,5 @@
 import type { Backend, BlobInfo, BlobMetadata } from '../backend.js';
-import type { BlobColumns, BlobRow, BlobTable, Database } from '../databases/database.js';
+import type { BlobColumns, BlobRow, BlobTable, SqlDatabase } from '../databases/database.js';
 import { DepotError } from '../errors.js';
 import type { ZoneClock } from '../time.js';
 import { derivedUuid, newUuid } from './identifiers.js';
@@ -15,7 +15,7 @@ const textLength = 100;
  * Blobs as Kotti's DBFileStorage keeps them: rows of the table `blobs` of the application's own
  * database. `clock` is that of the server that writes them.
  */
-export function openSql(database: Database, clock: ZoneClock): Backend {
+export function openSql(database: SqlDatabase, clock: ZoneClock): Backend {
   const { blobs } = database;
   const missing = (id: string): DepotError =>
     new DepotError('not-found', `no blob ${id} in the table blobs of ${database.name}`);

@@ -23,14 +23,23 @@ export interface Table {
   readonly primaryKey: readonly string[];
   /** Its rows cannot be told apart: they can be read, and not changed. */
   readonly unchangeable?: boolean;
+  /**
+   * No schema names its columns, which are fields of documents: the only one in `columns` stands for
+   * all of them, and others may be asked for by their names.
+   */
+  readonly isOpen?: boolean;
 }
 
-/** One text value of a column. */
+/** One text value of a column; in a document, a string or a whole reference. */
 export interface TextRow {
   readonly position: Position;
   /** The primary key's columns and values, in order; empty where there is none. */
   readonly key: readonly (readonly [name: string, value: KeyValue])[];
   readonly text: string;
+  /** The column, in an open table. */
+  readonly column?: string;
+  /** Why it cannot be changed, where it cannot. */
+  readonly unchangeable?: string;
 }
 
 export interface TextQuery {
@@ -41,7 +50,10 @@ export interface TextQuery {
   /** An SQL condition of the user's. */
   readonly where?: string;
   readonly after?: Position;
-  /** Rows. Fewer come where their texts are long, none only at the end. */
+  /**
+   * Rows. Fewer come where their texts are long, none only at the end; more where the last document
+   * has more.
+   */
   readonly limit: number;
 }
 
@@ -65,20 +77,27 @@ export interface Database {
   texts(query: TextQuery): Promise<TextRow[]>;
   /** The text at a position as it is now, or null where the row or the text is gone. */
   textAt(table: Table, column: string, position: Position): Promise<string | null>;
-  /** All of them in one short, durable transaction; says which ones were made. */
+  /**
+   * All of them, durably; says which ones were made. In one short transaction where tables are, each
+   * alone where documents are.
+   */
   change(changes: readonly TextChange[]): Promise<boolean[]>;
   /**
    * The texts as the column will give them back once they are written: some types keep what a text
    * says, and not how. Absent where every text stays as it is.
    */
   asStored?(table: Table, column: string, texts: readonly string[]): Promise<readonly string[]>;
-  readonly blobs: BlobTable;
   /**
    * Keeps other migrations off this database; from a shard's only those off that `exclude` it. Fails
    * with `refused`, naming the process that holds it. Dies with its own process.
    */
   lockMigrations(shard: Shard | null): Promise<Lock>;
   close(): Promise<void>;
+}
+
+/** A database that may have Kotti's table `blobs`. */
+export interface SqlDatabase extends Database {
+  readonly blobs: BlobTable;
 }
 
 /** A row of Kotti's table `blobs`, without its bytes. */

@@ -1,6 +1,6 @@
 import type { SqlalchemyUrl } from '../config/sqlalchemy-url.js';
 import type { NetworkOptions } from '../network.js';
-import type { Database } from './database.js';
+import type { SqlDatabase } from './database.js';
 import { openBlobTable } from './mysql-blobs.js';
 import { changeTexts, checkTransactional, storedTexts } from './mysql-changes.js';
 import { openConnection } from './mysql-connection.js';
@@ -14,7 +14,7 @@ interface MysqlOptions extends NetworkOptions {
 }
 
 /** Opens a MariaDB or MySQL database; connects when something is asked of it. */
-export function openMysql(url: SqlalchemyUrl, options: MysqlOptions): Database {
+export function openMysql(url: SqlalchemyUrl, options: MysqlOptions): SqlDatabase {
   const connection = openConnection(url, options);
   const { name, read, write } = connection;
   const lock = mysqlLock(connection);

@@ -7,19 +7,38 @@ import {
 import { DepotError } from '../errors.js';
 import type { NetworkOptions } from '../network.js';
 import { resolvePath } from '../settings.js';
-import type { Database } from './database.js';
+import type { Database, SqlDatabase } from './database.js';
 
 export interface DatabaseOptions extends NetworkOptions {
   /** Takes what is worth telling the user. */
   notice(text: string): void;
 }
 
-/** Opens the database of an SQLAlchemy URL; relative file names are relative to `directory`. */
+/** Whether a URL names a database in MongoDB, and not one that SQLAlchemy knows. */
+function isMongoUrl(url: string): boolean {
+  return /^mongodb(?:\+srv)?:\/\//i.test(url);
+}
+
+/**
+ * Opens the database of a connection string of MongoDB's, or of an SQLAlchemy URL, as
+ * `openSqlDatabase` does.
+ */
 export async function openDatabase(
   setting: Setting,
   directory: string,
   options: DatabaseOptions,
 ): Promise<Database> {
+  if (!isMongoUrl(setting.value)) return openSqlDatabase(setting, directory, options);
+  const { openMongo } = await import('./mongo.js');
+  return openMongo(setting.value, options, `${describeOrigin(setting.origin)}: the MongoDB URI`);
+}
+
+/** Opens the database of an SQLAlchemy URL; relative file names are relative to `directory`. */
+export async function openSqlDatabase(
+  setting: Setting,
+  directory: string,
+  options: DatabaseOptions,
+): Promise<SqlDatabase> {
   const { notice } = options;
   const url = located(setting, () => parseSqlalchemyUrl(setting.value));
   if (url.backend === 'sqlite') {

@@ -1,7 +1,7 @@
 import type { Place } from '../backend.js';
 import type { SqlalchemyUrl } from '../config/sqlalchemy-url.js';
 import type { NetworkOptions } from '../network.js';
-import type { Database } from './database.js';
+import type { SqlDatabase } from './database.js';
 import { openBlobTable } from './postgres-blobs.js';
 import { changeTexts, storedTexts } from './postgres-changes.js';
 import { openConnection, type PostgresConnection } from './postgres-connection.js';
@@ -14,7 +14,7 @@ interface PostgresOptions extends NetworkOptions {
 }
 
 /** Opens a PostgreSQL database; connects when something is asked of it. Its commits are durable. */
-export function openPostgres(url: SqlalchemyUrl, options: PostgresOptions): Database {
+export function openPostgres(url: SqlalchemyUrl, options: PostgresOptions): SqlDatabase {
   const connection = openConnection(url, options);
   const { name, read, transaction } = connection;
   const lock = postgresLock(connection);

@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises';
 import Sqlite from 'better-sqlite3';
 import { DepotError, messageOf } from '../errors.js';
 import { errorCode, fileError, placeOf } from '../files.js';
-import type { Database } from './database.js';
+import type { SqlDatabase } from './database.js';
 import { openBlobTable } from './sqlite-blobs.js';
 import { lockMigrations } from './sqlite-lock.js';
 import { readTables } from './sqlite-tables.js';
@@ -27,7 +27,7 @@ export interface SqliteConnection {
 }
 
 /** Opens an existing SQLite database. Its commits are durable whatever its journal mode. */
-export async function openSqlite(file: string): Promise<Database> {
+export async function openSqlite(file: string): Promise<SqlDatabase> {
   await access(file, constants.R_OK).catch((error: unknown) => {
     const { message } = fileError(error, `cannot open the database ${file}`);
     throw new DepotError('unreachable', message, { hint: 'Check sqlalchemy.url.' });

@@ -5,6 +5,9 @@ import { parseReferenceText, referenceMark } from './reference.js';
 /** Rows read at a time. */
 export const pageRows = 200;
 
+/** Fields of a collection that are searched one by one; where there are more, all together. */
+const mostFields = 50;
+
 /** A column that holds references. */
 export interface ReferenceColumn {
   readonly database: Database;
@@ -17,10 +20,15 @@ export function columnName({ table, column }: ReferenceColumn): string {
   return `${table.name}.${column.name}`;
 }
 
+/** `TABLE.COLUMN` of a row, where its column stands for several. */
+export function ownColumnName(column: ReferenceColumn, row: TextRow): string {
+  return row.column === undefined ? columnName(column) : `${column.table.name}.${row.column}`;
+}
+
 /** `files.data id=7`: a reference as people find it again. */
 export function rowName(column: ReferenceColumn, row: TextRow): string {
   const key = row.key.length > 0 ? row.key : [['rowid', row.position[0] ?? null] as const];
-  return `${columnName(column)} ${key.map(([name, value]) => `${name}=${String(value)}`).join(' ')}`;
+  return `${ownColumnName(column, row)} ${key.map(([name, value]) => `${name}=${String(value)}`).join(' ')}`;
 }
 
 /** The columns in which at least one reference stands, in all tables of the databases. */
@@ -28,27 +36,35 @@ export async function findColumns(databases: readonly Database[]): Promise<Refer
   const found: ReferenceColumn[] = [];
   for (const database of databases) {
     for (const column of textColumns(database, await database.tables())) {
-      if (await holdsReference(column)) found.push(column);
+      found.push(...(await holdingReferences(column)));
     }
   }
   return found;
 }
 
-/** The columns that the user named; fails with `not-found` for one that is not there. */
+/**
+ * The columns that the user named; fails with `not-found` for one that is not there. A field of an
+ * open table is there where a document has it, or anyway with `mayBeEmpty`.
+ */
 export async function namedColumns(
   databases: readonly Database[],
   names: readonly string[],
+  { mayBeEmpty = false }: { mayBeEmpty?: boolean } = {},
 ): Promise<ReferenceColumn[]> {
   const all: ReferenceColumn[] = [];
   for (const database of databases) {
-    const tables = await database.tables();
-    for (const table of tables) {
+    for (const table of await database.tables()) {
       for (const column of table.columns) all.push({ database, table, column });
     }
   }
-  return [...new Set(names)].flatMap((name) => {
+  const found: ReferenceColumn[] = [];
+  for (const name of new Set(names)) {
     const columns = all.filter((column) => columnName(column) === name);
-    if (columns.length > 0) return columns;
+    for (const field of all.flatMap((column) => fieldNamed(column, name))) {
+      if (mayBeEmpty || (await hasTexts(field))) columns.push(field);
+    }
+    found.push(...columns);
+    if (columns.length > 0) continue;
     throw new DepotError(
       'not-found',
       `no column ${name} in ${databases.map((one) => one.name).join(', ')}`,
@@ -56,7 +72,43 @@ export async function namedColumns(
         hint: 'Show the columns that hold references with: depot references',
       },
     );
+  }
+  return found;
+}
+
+/** Of an open table's own column, the field of such a name. */
+function fieldNamed(column: ReferenceColumn, name: string): ReferenceColumn[] {
+  const start = `${column.table.name}.`;
+  const isField = column.table.isOpen === true && name.startsWith(start);
+  return isField && name !== columnName(column) ? [field(column, name.slice(start.length))] : [];
+}
+
+function field(column: ReferenceColumn, name: string): ReferenceColumn {
+  return { ...column, column: { ...column.column, name } };
+}
+
+async function hasTexts({ database, table, column }: ReferenceColumn): Promise<boolean> {
+  return (await database.texts({ table, column: column.name, limit: 1 })).length > 0;
+}
+
+/** Those of the columns that are not excluded; fails for one that cannot be left out of others. */
+export function withoutColumns(
+  columns: readonly ReferenceColumn[],
+  excluded: readonly ReferenceColumn[],
+): ReferenceColumn[] {
+  const rest = columns.filter((column) => !excluded.some((one) => covers(one, column)));
+  const part = excluded.find((one) => rest.some((column) => covers(column, one)));
+  if (part === undefined) return rest;
+  throw new DepotError('usage', `cannot leave ${columnName(part)} out of ${part.table.name}.*`, {
+    hint: 'Name the fields to work on with --references instead.',
   });
+}
+
+/** Whether one column is the other, or stands for all those of its open table. */
+function covers(one: ReferenceColumn, other: ReferenceColumn): boolean {
+  if (one.database !== other.database || one.table.name !== other.table.name) return false;
+  const all = one.table.isOpen === true && one.column.name === one.table.columns[0]?.name;
+  return all || one.column.name === other.column.name;
 }
 
 /** Every column that may hold text. */
@@ -68,11 +120,17 @@ export function textColumns(database: Database, tables: readonly Table[]): Refer
   );
 }
 
-async function holdsReference(column: ReferenceColumn): Promise<boolean> {
+/** The column, where a reference stands in it; of an open table its fields where one does. */
+async function holdingReferences(column: ReferenceColumn): Promise<ReferenceColumn[]> {
+  const names = new Set<string>();
   for await (const page of pages(column, { containing: referenceMark })) {
-    if (page.some(({ text }) => parseReferenceText(text) !== null)) return true;
+    for (const row of page) {
+      const name = row.column ?? column.column.name;
+      if (!names.has(name) && parseReferenceText(row.text) !== null) names.add(name);
+    }
+    if (names.has(column.column.name) || names.size > mostFields) return [column];
   }
-  return false;
+  return [...names].map((name) => field(column, name));
 }
 
 /** A column's texts, page by page, each page read when it is asked for. */

@@ -87,14 +87,15 @@ function isChangeable(
   { row, moves }: Candidate,
   context: MigrateContext,
 ): boolean {
-  if (column.table.unchangeable !== true) return true;
+  const reference = rowName(column, row);
+  if (row.unchangeable !== undefined) {
+    const message = `it cannot be changed: ${row.unchangeable}`;
+    context.observer.problem({ kind: 'unchangeable', reference, path: null, message });
+  } else if (column.table.unchangeable === true) {
+    const message = `the table ${column.table.name} has no primary key: its rows cannot be told apart`;
+    context.observer.problem({ kind: 'no-primary-key', reference, path: null, message });
+  } else return true;
   context.counts.references.failed += moves.size;
-  context.observer.problem({
-    kind: 'no-primary-key',
-    reference: rowName(column, row),
-    path: null,
-    message: `the table ${column.table.name} has no primary key: its rows cannot be told apart`,
-  });
   return false;
 }
 

@@ -22,7 +22,7 @@ export async function changedColumns(manager: Manager, state: State): Promise<Ch
     const moved = names.size === 1 && others.length === 0 ? only : undefined;
     const database = opened.find((one) => one.name === recordedAs) ?? moved;
     if (database === undefined) throw notConfigured(recordedAs, manager.configuration.file);
-    const found = await namedColumns([database], [column]);
+    const found = await namedColumns([database], [column], { mayBeEmpty: true });
     return found.map((one) => ({ ...one, recordedAs, mentions: mentions > 0 }));
   });
   return (await Promise.all(columns)).flat();

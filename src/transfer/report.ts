@@ -7,6 +7,7 @@ export type ProblemKind =
   | 'broken-reference'
   | 'reference-too-long'
   | 'no-primary-key'
+  | 'unchangeable'
   | 'reference-changed'
   | 'mention-left'
   | 'still-mentioned'

@@ -163,6 +163,7 @@ function obstacleTo(
   row: TextRow,
   after: string,
 ): string | null {
+  if (row.unchangeable !== undefined) return row.unchangeable;
   if (table.unchangeable === true) return 'the table has no primary key';
   if (table.primaryKey.includes(column.name)) return 'the column is a key of the table';
   const length = [...after].length;

@@ -1,5 +1,5 @@
 import type { TextChange, TextRow } from '../databases/database.js';
-import { columnName, type ReferenceColumn, rowName } from '../references/columns.js';
+import { ownColumnName, type ReferenceColumn, rowName } from '../references/columns.js';
 import type { ChangeRecord } from './state.js';
 
 /** How often a row is read that the application keeps changing. */
@@ -32,7 +32,7 @@ export function changeOf(
 export function recordOf(column: ReferenceColumn, { row, after }: RowChange): ChangeRecord {
   return {
     database: column.database.name,
-    column: columnName(column),
+    column: ownColumnName(column, row),
     row: rowName(column, row),
     before: row.text,
     after,

@@ -6,10 +6,10 @@ import { DepotError } from '../errors.js';
 import { errorCode, fileError } from '../files.js';
 import type { Manager } from '../manager.js';
 import {
-  columnName,
   findColumns,
   namedColumns,
   type ReferenceColumn,
+  withoutColumns,
 } from '../references/columns.js';
 import type { Storage } from '../storage.js';
 import { Budget, bytesInFlight } from './budget.js';
@@ -181,8 +181,7 @@ async function columnsOf(
   const names = named.length > 0 ? named : references.map(({ value }) => value);
   const columns = await (names.length > 0 ? namedColumns(opened, names) : findColumns(opened));
   if (exclude.length === 0) return columns;
-  const excluded = new Set((await namedColumns(opened, exclude)).map(columnName));
-  return columns.filter((column) => !excluded.has(columnName(column)));
+  return withoutColumns(columns, await namedColumns(opened, exclude));
 }
 
 function defaultState(

@@ -1,5 +1,5 @@
 import type { TextRow } from '../databases/database.js';
-import { columnName, pages, rowName } from '../references/columns.js';
+import { ownColumnName, pages, rowName } from '../references/columns.js';
 import { blobFinder } from '../references/named-blobs.js';
 import { parseReferenceText, referenceMark } from '../references/reference.js';
 import { sourceIds } from '../references/relocate.js';
@@ -67,7 +67,7 @@ async function undoRow(column: ChangedColumn, row: TextRow, options: UndoContext
   const { state, counts, inSource } = options;
   const { database, table } = column;
   const name = rowName(column, row);
-  const place = { database: column.recordedAs, column: columnName(column), row: name };
+  const place = { database: column.recordedAs, column: ownColumnName(column, row), row: name };
   const known = state.before({ ...place, text: row.text });
   const back =
     known === null

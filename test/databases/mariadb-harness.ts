@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { onTestFinished } from 'vitest';
 import { parseSqlalchemyUrl } from '../../src/config/sqlalchemy-url.js';
-import type { Database } from '../../src/databases/database.js';
+import type { SqlDatabase } from '../../src/databases/database.js';
 import { openMysql } from '../../src/databases/mysql.js';
 import type { OpenedDatabase } from './conformance.js';
 
@@ -13,7 +13,7 @@ export interface Surroundings {
   notice?(text: string): void;
 }
 
-export function openUrl(url: string, surroundings: Surroundings = {}): Database {
+export function openUrl(url: string, surroundings: Surroundings = {}): SqlDatabase {
   return openMysql(parseSqlalchemyUrl(url), {
     retried: () => {},
     notice: () => {},
@@ -77,7 +77,7 @@ export async function openMariadbDatabase(
     if (sql.trim() !== '') await client.query(sql);
   };
   await execute(statements);
-  const reopen = async (): Promise<Database> => {
+  const reopen = async (): Promise<SqlDatabase> => {
     const database = openUrl(url, surroundings);
     onTestFinished(() => database.close());
     return database;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseSqlalchemyUrl } from '../../src/config/sqlalchemy-url.js';
-import type { Database } from '../../src/databases/database.js';
+import type { SqlDatabase } from '../../src/databases/database.js';
 import { ofId } from '../../src/databases/mysql-blob-id.js';
 import { openConnection } from '../../src/databases/mysql-connection.js';
 import { selection } from '../../src/databases/mysql-select.js';
@@ -17,7 +17,7 @@ async function* one(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text);
 }
 
-const insert = (database: Database, id: string, text = 'a', more = {}): Promise<number | null> =>
+const insert = (database: SqlDatabase, id: string, text = 'a', more = {}): Promise<number | null> =>
   database.blobs.insert(id, { ...columns, ...more }, { chunks: one(text), length: text.length });
 
 describeWithServer('mariadb', 'MariaDB', (server) => {

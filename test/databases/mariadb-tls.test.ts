@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Database } from '../../src/databases/database.js';
+import type { SqlDatabase } from '../../src/databases/database.js';
 import { collected, pattern } from '../conformance/harness.js';
 import { describeWithServer } from '../servers/servers.js';
 import { connectClient, createDatabase, openUrl } from './mariadb-harness.js';
@@ -12,7 +12,7 @@ const certificates = path.resolve(import.meta.dirname, '..', 'certificates');
 const file = (name: string): string => path.join(certificates, name);
 const ca = `ssl_ca=${file('authority.pem')}`;
 
-function opened(server: string, host: string, query: string): Database {
+function opened(server: string, host: string, query: string): SqlDatabase {
   const url = `${server.replace('127.0.0.1', host).replace('mysql:', 'mysql+pymysql:')}?${query}`;
   const database = openUrl(url, { idleTimeout: 5000 });
   onTestFinished(() => database.close());

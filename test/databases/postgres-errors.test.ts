@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import type { Database } from '../../src/databases/database.js';
+import type { SqlDatabase } from '../../src/databases/database.js';
 import { describeWithServer } from '../servers/servers.js';
 import { tableOf } from './conformance/harness.js';
 import {
@@ -17,7 +17,7 @@ async function* one(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text);
 }
 
-function opened(url: string, surroundings: Surroundings = {}): Database {
+function opened(url: string, surroundings: Surroundings = {}): SqlDatabase {
   const database = openUrl(url, surroundings);
   onTestFinished(() => database.close());
   return database;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { onTestFinished } from 'vitest';
 import { parseSqlalchemyUrl } from '../../src/config/sqlalchemy-url.js';
-import type { Database } from '../../src/databases/database.js';
+import type { SqlDatabase } from '../../src/databases/database.js';
 import { openPostgres } from '../../src/databases/postgres.js';
 import type { OpenedDatabase } from './conformance.js';
 
@@ -13,7 +13,7 @@ export interface Surroundings {
   notice?(text: string): void;
 }
 
-export function openUrl(url: string, surroundings: Surroundings = {}): Database {
+export function openUrl(url: string, surroundings: Surroundings = {}): SqlDatabase {
   return openPostgres(parseSqlalchemyUrl(url), {
     retried: () => {},
     notice: () => {},
@@ -68,7 +68,7 @@ export async function openPostgresDatabase(
   const client = await connectClient(url);
   onTestFinished(() => client.end());
   await client.query(statements);
-  const reopen = async (): Promise<Database> => {
+  const reopen = async (): Promise<SqlDatabase> => {
     const database = openUrl(url);
     onTestFinished(() => database.close());
     return database;

@@ -1,7 +1,7 @@
 // Locks migrations in the database that its argument names, then writes a blob that never ends:
 // says so when part of it is on its way, and is killed. Arguments: URL, identifier, `insert` or
 // `update`.
-import { openDatabase } from '../../src/databases/open.js';
+import { openSqlDatabase } from '../../src/databases/open.js';
 
 const [url, id, action] = process.argv.slice(2) as [string, string, 'insert' | 'update'];
 const length = 100_000_000;
@@ -13,7 +13,7 @@ async function* chunks(): AsyncGenerator<Uint8Array> {
 }
 
 const origin = { file: 'site.ini', line: 1, section: 'app:main', key: 'sqlalchemy.url' };
-const database = await openDatabase({ value: url, origin }, '/', {
+const database = await openSqlDatabase({ value: url, origin }, '/', {
   retried: () => {},
   notice: () => {},
   idleTimeout: 60_000,

@@ -23,9 +23,9 @@ export async function openConfigured(
     ...{ name, where: '/site/site.ini line 1', directory: '/site', timezone: 'UTC' },
     notice() {},
     async applicationDatabase() {
-      const { openDatabase } = await import('../../src/databases/open.js');
+      const { openSqlDatabase } = await import('../../src/databases/open.js');
       const url = setting('sqlalchemy.url', place.sqlalchemyUrl as string);
-      return openDatabase(url, '/site', { ...network, notice() {} });
+      return openSqlDatabase(url, '/site', { ...network, notice() {} });
     },
   });
   return new Storage(name, kind, opened);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { openSql } from '../../src/backends/sql.js';
-import type { Database } from '../../src/databases/database.js';
+import type { SqlDatabase } from '../../src/databases/database.js';
 import { openSqlite } from '../../src/databases/sqlite.js';
 import { Storage } from '../../src/storage.js';
 import { zoneClock } from '../../src/time.js';
@@ -14,7 +14,7 @@ const id = '3c1b9742-f338-4dcf-a812-e60d74b46c69';
 
 /** A storage in a new database, and a connection of the application's. */
 async function openStorage(
-  change: (database: Database, handle: Sqlite.Database) => Database = (database) => database,
+  change: (database: SqlDatabase, handle: Sqlite.Database) => SqlDatabase = (database) => database,
 ): Promise<{ storage: Storage; handle: Sqlite.Database; file: string }> {
   const directory = await mkdtemp(path.join(tmpdir(), 'depot-sqlite-'));
   const file = path.join(directory, 'site.db');

@@ -1,13 +1,24 @@
 import { expect, vi } from 'vitest';
-import type { Database, Table, TextQuery, TextRow } from '../../../src/databases/database.js';
+import type {
+  Database,
+  SqlDatabase,
+  Table,
+  TextQuery,
+  TextRow,
+} from '../../../src/databases/database.js';
 import type { Shard } from '../../../src/databases/shard.js';
 import type { Lock } from '../../../src/lock.js';
 
 /** A database of its own for one test, gone when the test ends. */
-export interface OpenedDatabase {
+export interface Reopenable {
   readonly database: Database;
   /** Opens the same database once more, as another process would; closed when the test ends. */
   reopen(): Promise<Database>;
+}
+
+export interface OpenedDatabase extends Reopenable {
+  readonly database: SqlDatabase;
+  reopen(): Promise<SqlDatabase>;
   /** Runs statements on the application's own connection, always the same one. */
   execute(statements: string): Promise<void>;
   /** The rows of a query on that connection. */

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { expect, test } from 'vitest';
 import type { Shard } from '../../../src/databases/shard.js';
-import { type DatabaseHarness, locked } from './harness.js';
+import { locked, type Reopenable } from './harness.js';
 
 /** What a run is told that this process keeps off. */
 const refused = {
@@ -15,7 +15,8 @@ const refused = {
 
 const shard = (index: number, count: number): Shard => ({ index, count });
 
-export function locks(harness: DatabaseHarness): void {
+/** `open` is given statements that make a table, where the kind of database has any. */
+export function locks(harness: { open(statements: string): Promise<Reopenable> }): void {
   test('one run at a time holds the lock of migrations, and gives it back', async () => {
     const { database, reopen } = await harness.open('CREATE TABLE t (v VARCHAR(10))');
     const other = await reopen();

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import type { BlobSource } from '../../../src/backend.js';
-import type { Database } from '../../../src/databases/database.js';
+import type { SqlDatabase } from '../../../src/databases/database.js';
 import type { DepotError } from '../../../src/errors.js';
 import { collected, pattern } from '../../conformance/harness.js';
 import { allRows, locked, type OpenedDatabase, tableOf, texts } from './harness.js';
@@ -44,7 +44,7 @@ const sourceOf = (bytes: Uint8Array, midway?: () => Promise<void>): BlobSource =
   length: bytes.byteLength,
 });
 
-async function contentOf(database: Database, fileId: string): Promise<Buffer | null> {
+async function contentOf(database: SqlDatabase, fileId: string): Promise<Buffer | null> {
   const [row] = await database.blobs.find(fileId);
   const found = await database.blobs.read(row?.id ?? -1);
   return found?.chunks ? collected(found.chunks) : null;
