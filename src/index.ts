@@ -10,6 +10,7 @@ export type {
   ServiceCopy,
 } from './backend.js';
 export { type Configuration, loadConfiguration } from './config/settings.js';
+export type { Shard } from './databases/shard.js';
 export { DepotError, type ErrorKind, exitCodes } from './errors.js';
 export { Manager, type StorageDescription } from './manager.js';
 export type { ModuleContext, StandardSchema, StorageModule } from './modules/contract.js';
