@@ -91,23 +91,16 @@ export async function restoreReplaced(
 }
 
 /** Does so for references that an earlier run may have turned back just before it was killed. */
-export async function resumeRestores(
-  options: RestoreOptions,
-  named: (text: string) => ReadonlySet<string> = (text) => referencedIn(text, options),
-): Promise<void> {
-  const { state } = options;
+export async function resumeRestores(options: RestoreOptions): Promise<void> {
+  const { state, sourceNames } = options;
   for (const { undo, text } of state.unfinishedUndos()) {
+    const references = parseReferenceText(text)?.references ?? [];
     let settled = true;
-    for (const id of named(text)) {
+    for (const id of new Set(references.flatMap((one) => [...sourceIds(one, sourceNames)]))) {
       settled = isSettled(await restoreBlob(id, null, options)) && settled;
     }
     if (settled) state.closeUndo(undo);
   }
-}
-
-function referencedIn(text: string, { sourceNames }: RestoreOptions): ReadonlySet<string> {
-  const references = parseReferenceText(text)?.references ?? [];
-  return new Set(references.flatMap((one) => [...sourceIds(one, sourceNames)]));
 }
 
 /** Where both ends have content of their own, both stay, and that is for people to decide. */

@@ -5,6 +5,7 @@ import { parseReferenceText, referenceMark } from '../references/reference.js';
 import { sourceIds } from '../references/relocate.js';
 import type { Storage } from '../storage.js';
 import type { ChangedColumn } from './changed-columns.js';
+import type { NotCopied } from './copy-blob.js';
 import {
   type RestoreOptions,
   restoreBlob,
@@ -27,13 +28,17 @@ export interface UndoOptions extends RestoreOptions {
 interface Named {
   /** How many references have blobs there. */
   readonly references: number;
-  /** The blobs that references or mentions name. */
+  /** The blobs that references name. */
   readonly ids: ReadonlySet<string>;
+  /** The blobs that paths and URLs name, also in references. */
+  readonly mentioned: ReadonlySet<string>;
 }
 
 interface UndoContext extends UndoOptions {
   readonly inSource: (text: string) => Named;
   readonly inTarget: (text: string) => Named;
+  /** The target's versions of mentioned blobs that the source is known to have. */
+  readonly restored: Map<string, string>;
 }
 
 /**
@@ -48,8 +53,9 @@ export async function undo(options: UndoOptions): Promise<void> {
     ...options,
     inSource: namedIn(copyOptions.source, sourceNames, options),
     inTarget: namedIn(copyOptions.target, targetNames, options),
+    restored: new Map(),
   };
-  await resumeRestores(options, (text) => context.inSource(text).ids);
+  await resumeRestores(options);
   for (const column of columns) {
     const filter = column.mentions ? {} : { containing: referenceMark };
     for await (const page of pages(column, filter)) {
@@ -77,15 +83,11 @@ async function undoRow(column: ChangedColumn, row: TextRow, options: UndoContext
   const { text: before } = back;
   const [then, now] = [inSource(before), inSource(row.text)];
   const references = then.references - now.references;
-  const versions = new Map<string, string>();
-  for (const id of then.ids) {
-    if (now.ids.has(id)) continue;
-    const restored = await restoreBlob(id, name, options);
-    if (typeof restored !== 'string') {
-      counts.references[restored.status] += references;
-      return;
-    }
-    versions.set(id, restored);
+  const versions = await restoreBlobs(then, now, name, options);
+  if (!(versions instanceof Map)) {
+    counts.references[versions.status] += references;
+    if (counts.mentions !== undefined && references === 0) counts.mentions.left += 1;
+    return;
   }
   const where = { table, column: column.column.name, position: row.position };
   const undoing = state.recordUndo(before);
@@ -106,6 +108,46 @@ async function undoRow(column: ChangedColumn, row: TextRow, options: UndoContext
   if (text !== null) await undoRow(column, { ...row, text }, options);
 }
 
+/** Sees to the blobs that a text names `then` and not `now`; the target's versions of its references'. */
+async function restoreBlobs(
+  then: Named,
+  now: Named,
+  name: string,
+  options: UndoContext,
+): Promise<Map<string, string> | NotCopied> {
+  const versions = new Map<string, string>();
+  for (const id of then.ids) {
+    if (now.ids.has(id)) continue;
+    const restored = await restoreBlob(id, name, options);
+    if (typeof restored !== 'string') return restored;
+    versions.set(id, restored);
+  }
+  for (const id of then.mentioned) {
+    if (now.mentioned.has(id) || versions.has(id)) continue;
+    const restored = await restoreMentioned(id, name, options);
+    if (typeof restored !== 'string') return restored;
+  }
+  return versions;
+}
+
+/** Versions kept of what was restored: texts that lie together often mention the same. */
+const keptVersions = 10_000;
+
+async function restoreMentioned(
+  id: string,
+  name: string,
+  options: UndoContext,
+): Promise<string | NotCopied> {
+  const { restored, copyOptions } = options;
+  const { target } = copyOptions;
+  const known = restored.get(id);
+  if (known !== undefined && (await target.find(target.idFor(id)))?.version === known) return known;
+  const version = await restoreBlob(id, name, options);
+  if (restored.size >= keptVersions) restored.clear();
+  if (typeof version === 'string') restored.set(id, version);
+  return version;
+}
+
 /** Tells what texts name in a storage. */
 function namedIn(
   storage: Storage,
@@ -116,10 +158,10 @@ function namedIn(
   return (text) => {
     const all = parseReferenceText(text)?.references ?? [];
     const ids = all.map((reference) => sourceIds(reference, names));
-    const mentioned = find(text).map(({ id }) => id);
     return {
       references: ids.filter(({ size }) => size > 0).length,
-      ids: new Set([...ids.flatMap((some) => [...some]), ...mentioned]),
+      ids: new Set(ids.flatMap((some) => [...some])),
+      mentioned: new Set(find(text).map(({ id }) => id)),
     };
   };
 }
@@ -134,11 +176,11 @@ function reportChanged(
   if (written.length === 0) return;
   const moved = new Set(
     written.flatMap(({ before, after }) => {
-      const earlier = inTarget(before).ids;
-      return [...inTarget(after).ids].filter((id) => !earlier.has(id));
+      const earlier = allIds(inTarget(before));
+      return [...allIds(inTarget(after))].filter((id) => !earlier.has(id));
     }),
   );
-  if (![...inTarget(text).ids].some((id) => moved.has(id))) return;
+  if (![...allIds(inTarget(text))].some((id) => moved.has(id))) return;
   const references = parseReferenceText(text)?.references ?? [];
   const left = references.filter((reference) =>
     [...sourceIds(reference, targetNames)].some((id) => moved.has(id)),
@@ -147,4 +189,8 @@ function reportChanged(
   if (left.length === 0 && counts.mentions !== undefined) counts.mentions.left += 1;
   const message = 'it changed since it was moved, and stays as it is';
   observer.problem({ kind: 'reference-changed', reference: place.row, path: null, message });
+}
+
+function allIds({ ids, mentioned }: Named): Set<string> {
+  return new Set([...ids, ...mentioned]);
 }

@@ -182,6 +182,55 @@ describe.concurrent('migrate-storage', () => {
     expect(objects(again.out).at(-1)).toMatchObject({ blobs: { copied: 0, deleted: 0 } });
   });
 
+  test('--keep-for keeps what has just moved, and says until when', async () => {
+    const here = newSite();
+    const keep = ['--delete-source', '--keep-for', '7d'];
+    const { out } = await depot(here, [...site, ...toLocal, ...keep]);
+    expect(out).toMatch(
+      /\n {2}deleted from dbfiles: 0 blobs, \d+ kept, the last until 20\d\d-\d\d-\d\dT[\d:]{8}Z\n$/,
+    );
+    const again = await depot(here, [...site, '--json', ...toLocal, ...keep.slice(0, 2), '0s']);
+    const summary = objects(again.out).at(-1) as { blobs: { deleted: number } };
+    expect(summary).toMatchObject({ kept: { blobs: 0, until: null } });
+    expect(summary.blobs.deleted).toBeGreaterThan(0);
+  });
+
+  test('--delete-source --dry-run says how many blobs would go at most', async () => {
+    const here = newSite();
+    const asked = [...site, '--json', ...toLocal, '--delete-source'];
+    const rehearsed = objects((await depot(here, [...asked, '--dry-run'])).out).at(-1);
+    const done = objects((await depot(here, asked)).out).at(-1) as { blobs: { deleted: number } };
+    expect(done.blobs.deleted).toBeGreaterThan(0);
+    expect(rehearsed).toMatchObject({ dry_run: true, blobs: { deleted: done.blobs.deleted } });
+    const { out } = await depot(newSite(), [
+      ...asked.filter((one) => one !== '--json'),
+      '--dry-run',
+    ]);
+    expect(out).toContain(`to delete from dbfiles: at most ${done.blobs.deleted} blobs`);
+  });
+
+  test('--rewrite-mentions counts, --report tells it, and --undo gives it back', async () => {
+    const here = newSite();
+    const handle = new Sqlite(path.join(here, 'Kotti.db'));
+    const select = handle.prepare<[], string>('SELECT data FROM files').pluck();
+    const moving = /"path": "dbfiles\/([^"]+)"/;
+    const texts = select.all().filter((text) => moving.test(text));
+    const body = `<a href="/depot/dbfiles/${moving.exec(texts[0] as string)?.[1]}/download">`;
+    handle.exec('CREATE TABLE pages (id INTEGER PRIMARY KEY, body TEXT)');
+    handle.prepare('INSERT INTO pages VALUES (1, ?)').run(body);
+    const { out, err } = await depot(here, [...site, ...toLocal, '--rewrite-mentions']);
+    expect(out).toContain('mentions: 1 rewritten, 0 left as they are\n');
+    expect(err).toContain('--undo');
+    const now = handle.prepare<[], string>('SELECT body FROM pages').pluck();
+    expect(now.get()).toBe(body.replace('dbfiles', 'localfs'));
+    const report = await depot(here, ['migrate-storage', '--report', stateFile]);
+    expect(report.out).toContain('1 mention rewritten');
+    const undone = await depot(here, [...site, 'migrate-storage', '--undo', stateFile]);
+    expect(undone.out).toContain('mentions: 1 turned back, 0 left');
+    expect(now.get()).toBe(body);
+    handle.close();
+  });
+
   test('--undo turns the references back, as the hint says', async () => {
     const here = newSite();
     const before = await references(here);
@@ -261,6 +310,13 @@ describe.concurrent('migrate-storage', () => {
     { args: [...toLocal.slice(1), '--concurrency', '0'], code: 2, says: 'whole number' },
     { args: [...toLocal.slice(1), '--bwlimit', '0'], code: 2, says: 'more than nothing' },
     { args: [...toLocal.slice(1), '--tpslimit', '0.5'], code: 2, says: 'whole number' },
+    { args: [...toLocal.slice(1), '--keep-for', '7d'], code: 2, says: '--delete-source' },
+    { args: ['--undo', 'x', '--rewrite-mentions'], code: 2, says: '--rewrite-mentions' },
+    {
+      args: [...toLocal.slice(1), '--rewrite-mentions', '--shard', '1/2'],
+      code: 2,
+      says: 'without --shard',
+    },
     { args: ['--undo', 'absent.sqlite'], code: 3, says: 'absent.sqlite' },
     { args: ['--undo', 'x', '--from', 'dbfiles'], code: 2, says: '--from' },
     { args: ['--undo', 'x', '--limit', '3'], code: 2, says: '--limit' },
