@@ -66,6 +66,10 @@ const entries: readonly CommandEntry[] = [
     names: ['gc'],
     load: async () => (await import('./commands/gc.js')).registerGc,
   },
+  {
+    names: ['completion', 'complete'],
+    load: async () => (await import('./commands/completion.js')).registerCompletion,
+  },
 ];
 
 /**
@@ -78,8 +82,8 @@ export async function registerCommands(
   start: () => Context,
 ): Promise<void> {
   const named = entries.filter(({ names }) => names.some((name) => args.includes(name)));
-  const help = ['help', '--help', '-h'].some((word) => args.includes(word));
-  const wanted = help || named.length === 0 ? entries : named;
+  const all = ['help', '--help', '-h', 'complete'].some((word) => args.includes(word));
+  const wanted = all || named.length === 0 ? entries : named;
   const registers = await Promise.all(wanted.map(({ load }) => load()));
   for (const register of registers) register(program, start);
   explainUsage(program, 'depot');

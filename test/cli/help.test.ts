@@ -17,7 +17,7 @@ const commands = {
   replace: ['--name', '--type', 'standard input'],
   delete: ['--force', 'delete|rm', 'standard input'],
   storages: ['--ping', 'create'],
-  'storages create': ['<name>'],
+  'storages create': ['<storage>'],
   references: ['--count'],
   'migrate-storage': [
     ...[

@@ -27,7 +27,7 @@ export function registerStorages(program: Command, start: () => Context): void {
   storages
     .command('create')
     .description('make the directory, bucket or table of a storage')
-    .argument('<name>')
+    .argument('<storage>', 'its name')
     .action((name: string) => create(start(), name));
 }
 
