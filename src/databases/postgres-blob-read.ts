@@ -32,17 +32,24 @@ function numberOf(text: string | null | undefined): number | null {
   return text === null || text === undefined ? null : Number(text);
 }
 
+/** The bytes, where they are few. */
+export const smallData = `CASE WHEN octet_length(data) <= ${smallBlob} THEN data END`;
+
+/** A row of `rowColumns` and `smallData`. */
+export function smallBlobOf(row: Row): { row: BlobRow; data: Uint8Array | null } {
+  const data = row.at(-1) ?? null;
+  return { row: rowOf(row), data: data === null ? null : bytesOf(data) };
+}
+
 /** Reads a row with its bytes: few ones at once, many as they come, of one moment in either case. */
 export async function openBlob(
   connection: PostgresConnection,
   id: number | bigint,
 ): Promise<BlobData | null> {
   const { rows } = await connection.read('read a blob', (session) =>
-    session.query(
-      `SELECT ${rowColumns}, CASE WHEN octet_length(data) <= ${smallBlob} THEN data END
-       FROM blobs WHERE id = $1::text::bigint`,
-      [String(id)],
-    ),
+    session.query(`SELECT ${rowColumns}, ${smallData} FROM blobs WHERE id = $1::text::bigint`, [
+      String(id),
+    ]),
   );
   const [found] = rows;
   if (found === undefined) return null;
@@ -52,9 +59,13 @@ export async function openBlob(
   return { row, chunks: data === null ? null : chunksOf(data), close: async () => {} };
 }
 
-/** `\x` and hexadecimal digits. */
 async function* chunksOf(data: string): AsyncGenerator<Uint8Array> {
-  yield* slices(Buffer.from(data.slice(2), 'hex'));
+  yield* slices(bytesOf(data));
+}
+
+/** `data` is `\x` and hexadecimal digits. */
+function bytesOf(data: string): Uint8Array {
+  return Buffer.from(data.slice(2), 'hex');
 }
 
 /** A transaction on a session of its own, in which the row and its bytes stay as they are. */

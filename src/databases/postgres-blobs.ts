@@ -1,5 +1,12 @@
 import type { BlobColumns, BlobRow, BlobTable } from './database.js';
-import { openBlob, rowColumns, rowOf, wideInteger } from './postgres-blob-read.js';
+import {
+  openBlob,
+  rowColumns,
+  rowOf,
+  smallBlobOf,
+  smallData,
+  wideInteger,
+} from './postgres-blob-read.js';
 import { receive } from './postgres-blob-source.js';
 import { insertBlob, lockId, ofId, updateBlob } from './postgres-blob-write.js';
 import type { PostgresConnection } from './postgres-connection.js';
@@ -17,6 +24,8 @@ const kottiTable = `
 const largestAsText = 536_868_000;
 
 const smallestId = String(-(2n ** 63n));
+
+const ofIds = 'file_id = ANY ($1::text::varchar[])';
 
 /** Kotti's table `blobs` in PostgreSQL, as the search path finds it. */
 export function openBlobTable(
@@ -41,6 +50,16 @@ export function openBlobTable(
       read('look up a blob', async (session): Promise<BlobRow[]> => {
         const sql = `SELECT ${rowColumns} FROM blobs WHERE ${ofId} ORDER BY id LIMIT 2`;
         return (await session.query(sql, [fileId])).rows.map(rowOf);
+      }),
+    findMany: (fileIds) =>
+      read('look up blobs', async (session) => {
+        const sql = `SELECT ${rowColumns} FROM blobs WHERE ${ofIds}`;
+        return (await session.query(sql, [fileIds])).rows.map(rowOf);
+      }),
+    readMany: (fileIds) =>
+      read('read blobs', async (session) => {
+        const sql = `SELECT ${rowColumns}, ${smallData} FROM blobs WHERE ${ofIds}`;
+        return (await session.query(sql, [fileIds])).rows.map(smallBlobOf);
       }),
     page: (after, limit) =>
       read('list blobs', async (session) => {
