@@ -9,8 +9,14 @@ const [compare, quick, write] = ['--compare', '--quick', '--write'].map((option)
 if (compare) {
   const { compareDatabases } = await import('./compare-databases.js');
   const { compareServices } = await import('./compare-services.js');
-  const { versions, writeResults } = await import('./results.js');
-  for (const part of [compareServices, compareDatabases]) await part({ quick });
+  const { skipped, versions, writeResults } = await import('./results.js');
+  for (const part of [compareDatabases, compareServices]) {
+    await part({ quick }).catch((error) => {
+      process.exitCode = 1;
+      console.error(error);
+      skipped('The rest of this part', 'it failed');
+    });
+  }
   if (write) writeResults(quick, versions());
 } else {
   await import('./startup.js');

@@ -11,9 +11,10 @@ import { measured } from './measured.js';
 export const python = findPython();
 const script = (name) => fileURLToPath(new URL(name, import.meta.url));
 
+/** `url` as it stands in a configuration, where a percent sign begins an interpolation. */
 const configuration = (url) => `[app:main]
 use = egg:kotti
-sqlalchemy.url = ${url.replaceAll('%', '%%')}
+sqlalchemy.url = ${url}
 mail.default_sender = bench@example.org
 kotti.secret = bench
 kotti.depot.0.name = dbfiles
