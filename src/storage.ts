@@ -11,6 +11,7 @@ import type {
 } from './backend.js';
 import { DepotError, isNotFound } from './errors.js';
 import { guessType } from './python/mimetypes.js';
+import { readWithin } from './ranges.js';
 import {
   abortable,
   gather,
@@ -114,17 +115,20 @@ export class Storage {
     });
   }
 
-  /** The blob's bytes; a blob that is shorter or longer than its info says ends in an error. */
+  /**
+   * The blob's bytes; a blob that is shorter or longer than its info says ends in an error. Fails
+   * with `usage` for a range that is not within the blob.
+   */
   async read(
     id: string,
     options: { range?: ByteRange; signal?: AbortSignal } = {},
   ): Promise<MeasuredContent> {
     this.#check(id);
     await this.#throttle?.operations(1);
-    const content = await this.backend.read(id, options.range);
+    const { range, signal } = options;
+    const content = await readWithin(this.backend, { id, range, path: this.path(id) });
     const { info } = content;
     const chunks = this.#throttle === null ? content.chunks : paced(content.chunks, this.#throttle);
-    const { range, signal } = options;
     const expected = range === undefined ? info.contentLength : range.end - range.start + 1;
     const measure = newMeasure();
     const whole = measured(chunks, measure, expected, {

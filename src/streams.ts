@@ -79,6 +79,8 @@ export async function* measured(
   mismatch: { kind: ErrorKind; what: string },
 ): AsyncGenerator<Uint8Array> {
   for await (const chunk of source) {
+    // Without types a stream may give text, whose length nobody counts in bytes.
+    if (!ArrayBuffer.isView(chunk)) throw notBytes(mismatch.what, chunk);
     measure.length += chunk.byteLength;
     if (expected !== null && measure.length > expected) break;
     measure.hash.update(chunk);
@@ -90,6 +92,12 @@ export async function* measured(
     mismatch.kind,
     `${mismatch.what}: ${found} where ${expected} bytes were announced`,
   );
+}
+
+function notBytes(what: string, chunk: unknown): DepotError {
+  return new DepotError('usage', `${what}: its source gives a ${typeof chunk} instead of bytes`, {
+    hint: 'Encode text first: Buffer.from(text).',
+  });
 }
 
 /**

@@ -13,6 +13,7 @@ const rooms = [
   'time',
   'backend',
   'streams',
+  'ranges',
   'files',
   'network',
   'lock',

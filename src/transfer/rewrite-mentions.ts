@@ -74,19 +74,27 @@ export async function rewriteMentions(options: MentionOptions): Promise<void> {
     findLoose: looseFinder({ source, target, sourceNames, there: moved }),
     tally,
   };
-  // The one thing that all of them hold lets the database skip the others.
-  const [name, ...aliases] = publicUrl(someId) === null ? sourceNames : [];
-  const filter = name === undefined || aliases.length > 0 ? {} : { containing: name };
+  // What all of them hold lets the database, or a short look, skip the others.
+  const marks = [...sourceNames, ...hostOf(publicUrl(someId))];
+  const [mark, ...others] = marks;
+  const filter = mark === undefined || others.length > 0 ? {} : { containing: mark };
   for (const database of databases) {
     for await (const { column, rows } of allTexts(database, filter)) {
       if (signal.aborted) return;
-      await rewritePage(column, rows, context);
+      const marked = rows.filter(({ text }) => marks.some((one) => text.includes(one)));
+      await rewritePage(column, marked, context);
     }
   }
 }
 
 /** Any, to ask whether a storage has public URLs at all. */
 const someId = 'f8fd9e46-e6ef-11f1-b551-02fc00000001';
+
+/** The part of a public URL that no encoding changes. */
+function hostOf(url: string | null): string[] {
+  const host = /^\w+:\/\/([\w.-]+)/.exec(url ?? '')?.[1];
+  return host === undefined ? [] : [host];
+}
 
 async function rewritePage(
   column: ReferenceColumn,

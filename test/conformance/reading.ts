@@ -29,6 +29,33 @@ export function reading(harness: Harness): void {
       }
     });
 
+    test('refuses a range that is not within the blob as wrong usage', async () => {
+      const { storage } = await openStorage(harness);
+      const { id } = await storage.create(chunksOf(pattern(10)));
+      const empty = await storage.create(chunksOf(pattern(0)));
+      const ranges = [
+        [id, 0, 10],
+        [id, 10, 10],
+        [id, 12, 20],
+        [id, 5, 4],
+        [id, -1, 3],
+        [id, 0, 1.5],
+        [id, Number.NaN, 3],
+        [empty.id, 0, 0],
+      ] as const;
+      for (const [one, start, end] of ranges) {
+        const reading = async (): Promise<Buffer> => {
+          const { chunks } = await storage.read(one, { range: { start, end } });
+          return collected(chunks);
+        };
+        await expect(reading()).rejects.toMatchObject({
+          kind: 'usage',
+          message: expect.stringContaining(`the bytes ${start} to ${end} are not within`),
+        });
+      }
+      expect(await collected((await storage.read(id)).chunks)).toHaveLength(10);
+    });
+
     test('gives any range of a blob of any length', async () => {
       const { storage } = await openStorage(harness);
       const lengths = [1, 2, 1000, 261_120, 261_121, 1_048_576, 1_048_577];

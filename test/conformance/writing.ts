@@ -99,6 +99,21 @@ export function writing(harness: Harness): void {
       }
     });
 
+    test('refuses a source of text, and keeps nothing of it', async () => {
+      const { storage } = await openStorage(harness);
+      const { id } = await storage.create(chunksOf(pattern(10)));
+      const texts = async function* () {
+        yield 'text' as unknown as Uint8Array;
+      };
+      const refused = { kind: 'usage', message: expect.stringContaining('gives a string') };
+      await expect(storage.create(texts())).rejects.toMatchObject(refused);
+      await expect(storage.replace(id, texts())).rejects.toMatchObject(refused);
+      const found: string[] = [];
+      for await (const one of storage.list()) found.push(one);
+      expect(found).toEqual([id]);
+      expect((await storage.info(id)).contentLength).toBe(10);
+    });
+
     test('replaces the content and keeps the identifier', async () => {
       const { storage } = await openStorage(harness);
       const { id } = await storage.create(chunksOf('old content'));
