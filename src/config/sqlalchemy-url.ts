@@ -72,7 +72,7 @@ export function redactSqlalchemyUrl(text: string): string {
   const colon = text.indexOf(':', text.indexOf('://') + '://'.length);
   if (colon >= 0) spans.push([colon + 1, text.lastIndexOf('@')]);
   for (const { index, 0: pair, 1: key = '' } of text.matchAll(/[?&]([^=&]*)=[^&]*/g)) {
-    if (/pass|pwd|secret|token|key/i.test(unquote(key))) {
+    if (/pass|pwd|secret|token|key|properties/i.test(unquote(key))) {
       spans.push([index + key.length + '?='.length, index + pair.length]);
     }
   }

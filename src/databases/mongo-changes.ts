@@ -10,8 +10,10 @@ import {
   type FieldPath,
   type FieldText,
   fieldName,
+  textOf,
   textsOf,
   updatePath,
+  valueAt,
   whyUnchangeable,
 } from './mongo-fields.js';
 import { idKey, type MongoReader, pathOf } from './mongo-texts.js';
@@ -83,15 +85,16 @@ async function changeText(
 }
 
 /** Where a text of the column stands: best where it stood, else anywhere in the document. */
-function find(document: Fields, change: TextChange, text: string): FieldText | null {
-  const path = JSON.stringify(pathOf(change.position));
-  const name = fieldName(pathOf(change.position));
-  const all = [...textsOf(document)].filter((one) => one.text === text);
-  return (
-    all.find((one) => JSON.stringify(one.path) === path) ??
-    all.find((one) => one.path !== null && fieldName(one.path) === name) ??
-    null
-  );
+function find(document: Fields, { position }: TextChange, text: string): FieldText | null {
+  const path = pathOf(position);
+  if (path === null) return null;
+  const value = valueAt(document, path);
+  if (value !== undefined && textOf(value, path) === text) return { path, value, text };
+  const name = fieldName(path);
+  for (const one of textsOf(document)) {
+    if (one.text === text && one.path !== null && fieldName(one.path) === name) return one;
+  }
+  return null;
 }
 
 async function update(

@@ -1,6 +1,7 @@
 import type { Document } from 'mongodb';
 import { DepotError } from '../errors.js';
 import type { MongoConnection } from '../mongodb/connect.js';
+import { isCursorLost } from '../mongodb/errors.js';
 import type { KeyValue, Position, Table, TextQuery, TextRow } from './database.js';
 import type { MongoTable } from './mongo-collections.js';
 import {
@@ -54,7 +55,8 @@ export function openReader({ database, request }: MongoConnection, name: string)
 
   const documents: MongoReader['documents'] = (table, positions) =>
     request(what, async () => {
-      const ids = positions.map(([id]) => decodeId(id as Uint8Array));
+      const distinct = new Map(positions.map(([id]) => [idKey(id ?? null), id as Uint8Array]));
+      const ids = [...distinct.values()].map(decodeId);
       const filter: Document = ids.length === 1 ? { _id: { $eq: ids[0] } } : { _id: { $in: ids } };
       const found = database.collection(table.name).find(filter, { raw: true });
       const documents = new Map<string, Fields>();
@@ -73,8 +75,8 @@ export function openReader({ database, request }: MongoConnection, name: string)
       }
       return request(what, () =>
         page(query).catch((error: unknown) => {
-          if (!isUnknownType(error)) throw error;
-          knowsMaxKey = false;
+          if (isUnknownType(error)) knowsMaxKey = false;
+          else if (!isCursorLost(error)) throw error;
           return page(query);
         }),
       );

@@ -86,6 +86,8 @@ export function isTransient(wrapped: unknown): boolean {
 }
 
 function isCut(error: MongoNetworkError): boolean {
+  // What another request's connection broke with ends those too that waited for one.
+  if (error.cause instanceof MongoNetworkError) return isTransient(error.cause);
   const code = (error.cause as { code?: unknown } | undefined)?.code;
   return ['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE'].includes(
     String(code),

@@ -67,7 +67,11 @@ export function registerMigrate(program: Command, start: () => Context): void {
     .option('--keep-for <age>', 'but not what moved less long ago than this, such as 7d', parseAge)
     .option('--rewrite-mentions', 'also paths and URLs of moved files in all other texts')
     .option('--private-ok', 'also to a storage whose files visitors cannot fetch by themselves')
-    .option('--references <table.column>', 'only these columns (may be repeated)', collect)
+    .option(
+      '--references <table.column>',
+      'only these columns; in MongoDB collection.field.path (may be repeated)',
+      collect,
+    )
     .option('--exclude <table.column>', 'without these columns (may be repeated)', collect)
     .option('--where <sql>', 'only rows that meet this condition')
     .option('--limit <count>', 'move at most so many references', parseCount)

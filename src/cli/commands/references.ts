@@ -10,7 +10,7 @@ interface Options {
 export function registerReferences(program: Command, start: () => Context): void {
   program
     .command('references')
-    .description('show the columns that hold references')
+    .description('show the columns and document fields that hold references')
     .option('--count', 'how many references of each name blobs of which storage')
     .action((options: Options) => references(start(), options));
 }
