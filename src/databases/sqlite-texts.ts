@@ -71,14 +71,17 @@ export function readText(
 
 /** Compare-and-set of several texts in one transaction; says which were made. */
 export function changeTexts(handle: Sqlite.Database, changes: readonly TextChange[]): boolean[] {
+  // Compiled once for all of them: each takes memory until the next garbage collection.
+  const statements = new Map<string, Sqlite.Statement>();
   const run = handle.transaction(() =>
     changes.map(({ table, column, position, before, after }) => {
       const name = quoted(column);
       // A column's own collation may ignore case or trailing spaces.
-      const statement = handle.prepare(
+      const sql =
         `UPDATE ${quoted(table.name)} SET ${name} = ? WHERE ${atPosition(table)} ` +
-          `AND typeof(${name}) = 'text' AND ${name} = ? COLLATE BINARY`,
-      );
+        `AND typeof(${name}) = 'text' AND ${name} = ? COLLATE BINARY`;
+      const statement = statements.get(sql) ?? handle.prepare(sql);
+      statements.set(sql, statement);
       return statement.run(after, ...position, before).changes === 1;
     }),
   );
