@@ -46,6 +46,8 @@ interface MentionContext extends MentionOptions {
   /** Other ways in which a text names a blob in the source. */
   readonly findLoose: (text: string) => ReadonlySet<string>;
   readonly tally: { rewritten: number; left: number };
+  /** What was found out of late: the same blob may be mentioned on every page. */
+  readonly judged: Map<string, string | null>;
 }
 
 /** A row whose text is to change, and how many mentions change in it. */
@@ -73,6 +75,7 @@ export async function rewriteMentions(options: MentionOptions): Promise<void> {
     find: blobFinder({ names: sourceNames, mountpoint: options.mountpoint, publicUrl }),
     findLoose: looseFinder({ source, target, sourceNames, there: moved }),
     tally,
+    judged: new Map(),
   };
   // What all of them hold lets the database, or a short look, skip the others.
   const marks = [...sourceNames, ...hostOf(publicUrl(someId))];
@@ -118,15 +121,22 @@ async function rewritePage(
   }
 }
 
+/** Verdicts that are kept. */
+const mostJudged = 10_000;
+
 /** Looks up the moved blobs that these rows mention. */
 async function judge(rows: readonly TextRow[], context: MentionContext): Promise<Verdicts> {
-  const { copyOptions, find, findLoose, moved, concurrency } = context;
+  const { copyOptions, find, findLoose, moved, judged, concurrency } = context;
+  if (judged.size > mostJudged) judged.clear();
   const named = rows.flatMap(({ text }) => find(text).map(({ id }) => id));
   const ids = named.filter((id) => moved.has(copyOptions.target.idFor(id)));
   const loose = rows.flatMap(({ text }) => [...findLoose(text)]);
   const verdicts = new Map<string, string | null>();
   const judgeOne = async (id: string): Promise<void> => {
-    verdicts.set(id, await whyNotMoved(id, context));
+    const known = judged.get(id);
+    const verdict = known === undefined ? await whyNotMoved(id, context) : known;
+    verdicts.set(id, verdict);
+    judged.set(id, verdict);
   };
   await pMap(new Set([...ids, ...loose]), judgeOne, { concurrency });
   return verdicts;
