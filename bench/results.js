@@ -1,10 +1,11 @@
 // What the comparisons found: printed as they come, and written to RESULTS.md if asked.
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, platform } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const file = fileURLToPath(new URL('RESULTS.md', import.meta.url));
+const limits = new URL('limits.md', import.meta.url);
 const lines = [];
 
 function say(...texts) {
@@ -53,7 +54,7 @@ export function writeResults(quick, versions) {
     'Compare the ratios: each table was measured side by side, one after the other; the machine was shared',
     'with other work. Memory is the peak of the program alone, as Linux counts it.',
   ];
-  writeFileSync(file, `${[...head, ...lines].join('\n')}\n`);
+  writeFileSync(file, `${[...head, ...lines].join('\n')}\n${readFileSync(limits, 'utf8')}`);
 }
 
 /** Of this program's Node and of the other tools, as they say them. */

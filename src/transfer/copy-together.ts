@@ -1,3 +1,4 @@
+import { pMapIterable } from 'p-map';
 import { type Copied, type CopyOptions, smallBlob, stopsTheRun, type Way } from './copy-blob.js';
 
 /** Bytes of blobs that are in memory together. */
@@ -18,11 +19,26 @@ export async function* copyTogether(
   atOnce: number,
   options: CopyOptions,
 ): AsyncGenerator<readonly [id: string, copied: Copied]> {
-  for (const batch of batches(ways, atOnce)) {
-    if (options.signal.aborted) return;
+  let fatal: { error: unknown } | null = null;
+  // What stops the run does so when the other batch is done; anything else is one blob's, and is
+  // told when that is copied.
+  const ofNone = (error: unknown): never[] => {
+    if (stopsTheRun(error)) fatal ??= { error };
+    return [];
+  };
+  const copy = async (batch: readonly SmallWay[]): Promise<[string, Copied][]> => {
+    if (options.signal.aborted || fatal !== null) return [];
     const bytes = batch.reduce((sum, { length }) => sum + length, 0);
-    yield* await options.budget.run(bytes, () => copyBatch(batch, options)).catch(ofNone);
-  }
+    return options.budget.run(bytes, () => copyBatch(batch, options)).catch(ofNone);
+  };
+  // While one batch waits for the disk, the other is read and written.
+  const both = batches(ways, Math.ceil(atOnce / 2));
+  for await (const copied of pMapIterable(both, copy, { concurrency: 2 })) yield* copied;
+  rethrow(fatal);
+}
+
+function rethrow(fatal: { readonly error: unknown } | null): void {
+  if (fatal !== null) throw fatal.error;
 }
 
 function* batches(ways: readonly SmallWay[], atOnce: number): Generator<SmallWay[]> {
@@ -64,10 +80,4 @@ async function copyBatch(
     if (created[index] !== true) return [];
     return [[sourceId, { status: 'copied', byService: false, sha256, length, version }]];
   });
-}
-
-/** What stops the run does so at once; anything else is one blob's, and is told when it is copied. */
-function ofNone(error: unknown): never[] {
-  if (stopsTheRun(error)) throw error;
-  return [];
 }
