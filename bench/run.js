@@ -1,5 +1,5 @@
 // All benchmarks in turn. Ratios are taken side by side in one run; machines differ.
-//     npm run bench                        our own limits: start-up, memory, listing, throughput
+//     npm run bench                        our own limits: start-up, memory, listing, throughput, scanning
 //     npm run bench -- --compare           beside other tools; --quick: fewer blobs, some minutes
 //     npm run bench -- --compare --write   the same into bench/RESULTS.md
 const [compare, quick, write] = ['--compare', '--quick', '--write'].map((option) =>
@@ -23,4 +23,5 @@ if (compare) {
   await import('./list.js');
   await import('./memory.js');
   await import('./throughput.js');
+  await import('./scan.js');
 }

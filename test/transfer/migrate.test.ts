@@ -127,7 +127,7 @@ test.for(['DELETE', 'WAL'])(
     const dry = await migrate(site, { dryRun: true, deleteSource: true });
     expect(snapshot(site.directory)).toEqual(before);
     expect(dry.stateFile).toBeNull();
-    const { counts } = await migrate(site);
+    const { counts } = await migrate(site, { deleteSource: true });
     expect(dry.counts).toEqual(counts);
   },
 );
