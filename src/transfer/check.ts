@@ -5,7 +5,7 @@ import { DepotError, isNotFound, messageOf } from '../errors.js';
 import type { Storage } from '../storage.js';
 import type { Budget } from './budget.js';
 import { checkReferences, type NamedStorage } from './check-references.js';
-import { fromSource, stopsTheRun } from './copy-blob.js';
+import { fromSource, stopsTheRun } from './copy-outcome.js';
 import { type Inventory, openInventory, type PlacedBlob } from './inventory.js';
 import type { Problem, ProblemKind } from './report.js';
 

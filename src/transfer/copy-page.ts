@@ -3,17 +3,16 @@ import type { BlobInfo } from '../backend.js';
 import { parseReferenceText } from '../references/reference.js';
 import { sourceIds } from '../references/relocate.js';
 import type { Storage } from '../storage.js';
+import { copyBlob, smallBlob } from './copy-blob.js';
 import {
   type Copied,
-  copyBlob,
   failure,
   fromSource,
   missing,
   type NotCopied,
-  smallBlob,
   stopsTheRun,
   tolerate,
-} from './copy-blob.js';
+} from './copy-outcome.js';
 import { copyTogether, type SmallWay } from './copy-together.js';
 import type { MigrateContext } from './migrate.js';
 

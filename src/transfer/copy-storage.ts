@@ -1,6 +1,7 @@
 import { pMapIterable } from 'p-map';
 import type { BlobInfo } from '../backend.js';
-import { type CopyOptions, failure, mirrorBlob, type NotCopied, stopsTheRun } from './copy-blob.js';
+import { type CopyOptions, mirrorBlob } from './copy-blob.js';
+import { failure, type NotCopied, stopsTheRun } from './copy-outcome.js';
 import { openIdentifiers } from './identifier-set.js';
 import { deleteSurplus } from './mirror-delete.js';
 import type { Observer } from './report.js';

@@ -1,5 +1,6 @@
 import { pMapIterable } from 'p-map';
-import { type Copied, type CopyOptions, smallBlob, stopsTheRun, type Way } from './copy-blob.js';
+import { type CopyOptions, smallBlob, type Way } from './copy-blob.js';
+import { type Copied, stopsTheRun } from './copy-outcome.js';
 
 /** Bytes of blobs that are in memory together. */
 const bytesTogether = 8 * 1024 * 1024;

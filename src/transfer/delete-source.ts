@@ -1,7 +1,8 @@
 import pMap from 'p-map';
 import { messageOf } from '../errors.js';
 import type { Storage } from '../storage.js';
-import { type CopyOptions, copyBlob, stopsTheRun } from './copy-blob.js';
+import { type CopyOptions, copyBlob } from './copy-blob.js';
+import { stopsTheRun } from './copy-outcome.js';
 import { type Findings, type MovedBlob, openFindings } from './findings.js';
 import { findMentions, type ProtectionOptions } from './protection.js';
 import type { Counts, Observer, ProblemKind } from './report.js';

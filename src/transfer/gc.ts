@@ -6,7 +6,7 @@ import { allTexts } from '../references/all-texts.js';
 import { rowName } from '../references/columns.js';
 import { parseReferenceText } from '../references/reference.js';
 import type { Storage } from '../storage.js';
-import { fromSource, stopsTheRun } from './copy-blob.js';
+import { fromSource, stopsTheRun } from './copy-outcome.js';
 import { type Inventory, openInventory } from './inventory.js';
 import type { Observer } from './report.js';
 

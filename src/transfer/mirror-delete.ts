@@ -1,6 +1,6 @@
 import { pMapIterable } from 'p-map';
 import { DepotError, isNotFound, messageOf } from '../errors.js';
-import { stopsTheRun } from './copy-blob.js';
+import { stopsTheRun } from './copy-outcome.js';
 import type { CopyStorageOptions } from './copy-storage.js';
 import { type IdentifierSet, openIdentifiers } from './identifier-set.js';
 

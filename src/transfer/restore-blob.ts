@@ -1,7 +1,8 @@
 import { DepotError, isNotFound } from '../errors.js';
 import { parseReferenceText } from '../references/reference.js';
 import { sourceIds } from '../references/relocate.js';
-import { type CopyOptions, copyBlob, type NotCopied, tolerate } from './copy-blob.js';
+import { type CopyOptions, copyBlob } from './copy-blob.js';
+import { type NotCopied, tolerate } from './copy-outcome.js';
 import type { Counts, Observer } from './report.js';
 import type { State } from './state.js';
 

@@ -5,7 +5,7 @@ import { parseReferenceText, referenceMark } from '../references/reference.js';
 import { sourceIds } from '../references/relocate.js';
 import type { Storage } from '../storage.js';
 import type { ChangedColumn } from './changed-columns.js';
-import type { NotCopied } from './copy-blob.js';
+import type { NotCopied } from './copy-outcome.js';
 import {
   type RestoreOptions,
   restoreBlob,

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import type { SqlDatabase } from '../../src/databases/database.js';
-import { stopsTheRun } from '../../src/transfer/copy-blob.js';
+import { stopsTheRun } from '../../src/transfer/copy-outcome.js';
 import { describeWithServer } from '../servers/servers.js';
 import { tableOf } from './conformance/harness.js';
 import {
