@@ -95,7 +95,7 @@ describe.concurrent('wrong usage', () => {
   test.each([
     { args: ['frobnicate'], says: "unknown command 'frobnicate'" },
     { args: ['lst'], says: '(Did you mean one of list, ls?)' },
-    { args: ['list', '--colour'], says: 'depot list has: -l/--long --limit' },
+    { args: ['list', '--colour'], says: 'depot list has: -l/--long --bytes --type' },
     { args: ['--colour', 'list'], says: 'depot has: -c/--config --json' },
     { args: ['list', 'dbfiles', 'localfs'], says: 'too many arguments' },
     { args: ['get'], says: "missing required argument 'path'" },

@@ -126,28 +126,35 @@ test('a shard that deletes is refused, and so is the state of another', async ()
   expect(await identifiers(site, 'localfs')).toHaveLength(1);
 });
 
-test.each([
-  ['the same', 'content', []],
-  ['something else', 'another', ['target-differs']],
-])('a thumbnail that another shard or a user stores just now as %s', async (_, content, kinds) => {
-  const site = makeSite();
-  const id = await addBlob(site, 'dbfiles', 'content');
-  addRow(site, referenceText('dbfiles', id));
-  const { problems, counts } = await migrate(site, {
-    verifyFull: true,
-    async prepare(manager) {
-      const target = await manager.storage('localfs');
-      const find = target.find.bind(target);
-      target.find = async (wanted) => {
-        const found = await find(wanted);
-        target.find = find;
-        await addBlob(site, 'localfs', content, id);
-        return found;
-      };
-    },
-  });
-  expect(problems.map(({ kind }) => kind)).toEqual(kinds);
-  expect(counts.blobs).toMatchObject({ copied: 0, reused: 1 - kinds.length });
-  expect(counts.references).toMatchObject({ migrated: 1 - kinds.length, failed: kinds.length });
-  expect(await readBlob(site, 'localfs', id)).toBe(content);
-});
+/** A blob that is written at once, and one that is asked for in the target before. */
+const lengths = [7, 300_000];
+
+test.each(
+  lengths.flatMap((length) => [
+    { stored: 'the same', length, content: 'a'.repeat(length), kinds: [] },
+    { stored: 'something else', length, content: 'another', kinds: ['target-differs'] },
+  ]),
+)(
+  'a thumbnail of $length bytes that another shard or a user stores just now as $stored',
+  async ({ length, content, kinds }) => {
+    const site = makeSite();
+    const id = await addBlob(site, 'dbfiles', 'a'.repeat(length));
+    addRow(site, referenceText('dbfiles', id));
+    const { problems, counts } = await migrate(site, {
+      verifyFull: true,
+      async prepare(manager) {
+        const target = await manager.storage('localfs');
+        const create = target.create.bind(target);
+        target.create = async (...all) => {
+          target.create = create;
+          await addBlob(site, 'localfs', content, id);
+          return create(...all);
+        };
+      },
+    });
+    expect(problems.map(({ kind }) => kind)).toEqual(kinds);
+    expect(counts.blobs).toMatchObject({ copied: 0, reused: 1 - kinds.length });
+    expect(counts.references).toMatchObject({ migrated: 1 - kinds.length, failed: kinds.length });
+    expect(await readBlob(site, 'localfs', id)).toBe(content);
+  },
+);
