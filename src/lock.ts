@@ -38,6 +38,21 @@ export function tryLock(file: string): Lock | null {
   };
 }
 
+/** Whether somebody holds the lock. Asking keeps nobody else from asking. */
+export function isLocked(file: string): boolean {
+  const database = openLockFile(file);
+  try {
+    // A reader's lock, which only the holder's keeps out.
+    database.prepare('SELECT count(*) FROM sqlite_master').get();
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    throw fileError(error, `cannot look at the lock ${file}`);
+  } finally {
+    database.close();
+  }
+}
+
 /** Takes the lock, waiting for whoever holds it, at most `seconds`. */
 export async function waitForLock(file: string, seconds = 60): Promise<Lock> {
   const deadline = Date.now() + seconds * 1000;

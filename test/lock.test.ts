@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { type Lock, tryLock, waitForLock } from '../src/lock.js';
+import { isLocked, type Lock, tryLock, waitForLock } from '../src/lock.js';
 
 const holder = fileURLToPath(new URL('lock-holder.ts', import.meta.url));
 const loader = fileURLToPath(new URL('typescript-loader.js', import.meta.url));
@@ -102,4 +102,20 @@ test('on a path that cannot be says why', async () => {
   const file = lockFile();
   await writeFile(file, 'this is no lock, but a text of more than some hundred bytes. '.repeat(20));
   expect(() => tryLock(file)).toThrow(expect.objectContaining({ kind: 'failed' }));
+});
+
+test('can be asked about by many at once, who keep each other off nothing', async () => {
+  const file = lockFile();
+  tryLock(file)?.release();
+  // A reader that stays, as if it were asking all the time.
+  const { default: Sqlite } = await import('better-sqlite3');
+  const asking = new Sqlite(file);
+  asking.exec('BEGIN');
+  asking.prepare('SELECT count(*) FROM sqlite_master').get();
+  expect(isLocked(file)).toBe(false);
+  asking.close();
+  const held = await holdElsewhere(file);
+  expect(isLocked(file)).toBe(true);
+  await held.kill();
+  expect(isLocked(file)).toBe(false);
 });

@@ -11,6 +11,9 @@ import { mostShards, type Shard } from './shard.js';
 /** Seconds after which a server ends a connection that holds the lock and says nothing. */
 const silentSeconds = 600;
 
+/** How often another run must be seen before it is believed. */
+const looks = 3;
+
 /** Held under names made of the database's identity, since the server's locks are all databases'. */
 export function mysqlLock({ name, open, explained }: MysqlConnection): MigrationLock {
   let own: number | null = null;
@@ -51,14 +54,30 @@ async function lock(
     if (other !== null) return other;
   }
   const isOther = (id: number | null) => id !== null && id !== session.id && id !== own;
+  let inTheWay: number | null = null;
+  // Looked at again: a sibling may have come or gone between its two locks.
+  for (let look = 0; look < looks; look += 1) {
+    inTheWay = await runInTheWay(session, database, shard, isOther);
+    if (inTheWay === null) return null;
+  }
+  return inTheWay;
+}
+
+/** The connection of a run that excludes this one, as far as one look tells. */
+async function runInTheWay(
+  session: Session,
+  database: string,
+  shard: Shard | null,
+  isOther: (id: number | null) => boolean,
+): Promise<number | null> {
   const names = Array.from({ length: mostShards + 1 }, (_, index) => runLock(database, index));
   const users = await usersOf(session, names);
   if (shard === null) return users.find(isOther) ?? null;
   const siblings = names.map((_, index) => shardLock(database, { ...shard, index }));
   const siblingUsers = await usersOf(session, siblings);
-  const inTheWay = (id: number | null, index: number) =>
+  const excludes = (id: number | null, index: number) =>
     isOther(id) && (index === 0 || siblingUsers[index] !== id);
-  return users.find(inTheWay) ?? null;
+  return users.find(excludes) ?? null;
 }
 
 /** The one that tells how many shards there are first: whoever sees the other sees both. */

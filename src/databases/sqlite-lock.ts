@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { type Lock, tryLock } from '../lock.js';
+import { isLocked, type Lock, tryLock } from '../lock.js';
 import { alreadyRunning, formatHolder, type Holder, parseHolder, thisProcess } from './holder.js';
 import { exclude, type Shard } from './shard.js';
 
@@ -21,7 +21,7 @@ export async function lockMigrations(file: string, shard: Shard | null): Promise
     lock.release();
   };
   for (const other of await locksBeside(common)) {
-    if (other.file === own || !exclude(shard, other.shard) || isFree(other.file)) continue;
+    if (other.file === own || !exclude(shard, other.shard) || !isLocked(other.file)) continue;
     release();
     throw alreadyRunning(file, readHolder(other.file));
   }
@@ -41,12 +41,6 @@ async function locksBeside(common: string): Promise<{ file: string; shard: Shard
       const shard = index === undefined ? null : { index: Number(index), count: Number(count) };
       return [{ file, shard }];
     });
-}
-
-function isFree(file: string): boolean {
-  const lock = tryLock(file);
-  lock?.release();
-  return lock !== null;
 }
 
 function holderFile(lockFile: string): string {
