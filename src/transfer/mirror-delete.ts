@@ -13,12 +13,17 @@ export async function deleteSurplus(
   options: CopyStorageOptions,
 ): Promise<void> {
   const { copyOptions, counts, signal, maxDelete } = options;
-  const { target, dryRun } = copyOptions;
+  const { source, target, dryRun } = copyOptions;
   const surplus = openIdentifiers();
   try {
     for await (const id of target.list()) {
       if (signal.aborted) return;
       if (!kept.has(id)) surplus.add(id);
+    }
+    if (kept.size === 0 && surplus.size > 0) {
+      throw new DepotError('refused', `nothing is deleted: ${source.name} is empty`, {
+        hint: 'Is it what it should be, and mounted? An empty storage is mirrored by deleting yourself.',
+      });
     }
     if (maxDelete !== null && surplus.size > maxDelete) {
       throw new DepotError(

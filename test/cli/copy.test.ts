@@ -109,6 +109,17 @@ describe.concurrent('copy', () => {
     expect(await contentsOf(here, 'backup')).toEqual(await contentsOf(here, 'files'));
   });
 
+  test('takes an empty source for a mistake: nothing is deleted', async () => {
+    const { here } = await newPair('a.txt');
+    await done(here, ['-q', ...toBackup]);
+    rmSync(path.join(here, 'files'), { recursive: true });
+    mkdirSync(path.join(here, 'files'));
+    const { code, err } = await depot(here, [...toBackup, '--delete']);
+    expect(code).toBe(4);
+    expect(err).toMatch(/^depot: nothing is deleted: files is empty\n.+\n$/);
+    expect(await contentsOf(here, 'backup')).toHaveLength(1);
+  });
+
   test('deletes nothing where a blob could not be read', async () => {
     const { here, ids } = await newPair('a.txt', 'b.txt');
     await done(here, ['-q', ...toBackup]);
