@@ -94,9 +94,13 @@ function isCut(error: MongoNetworkError): boolean {
   );
 }
 
-/** Whether the server says that a document of that key is there already. */
+/**
+ * Whether the server says that a document of that key is there already. Where an update meets one,
+ * FerretDB says it in the words of the SQLite below it.
+ */
 export function isDuplicate(error: unknown): boolean {
-  return error instanceof MongoServerError && error.code === 11000;
+  if (!(error instanceof MongoServerError)) return false;
+  return error.code === 11000 || error.message.includes('UNIQUE constraint failed');
 }
 
 /** Whether the server has not done what it was asked; without its answer nobody knows. */
