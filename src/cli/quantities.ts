@@ -54,6 +54,13 @@ export function parseAge(text: string): number {
   throw new InvalidArgumentError('It must be an age: 30min, 12h, 7d, 2w or 1y.');
 }
 
+/** Milliseconds as `parseAge` reads them, in the largest unit that they are whole of. */
+export function formatAge(milliseconds: number): string {
+  const units = Object.entries(ageUnits).filter(([, length]) => milliseconds % length === 0);
+  const [unit, length] = units.at(-1) ?? ['s', second];
+  return `${milliseconds / length}${unit}`;
+}
+
 /** The moment of an option such as `--since 7d` or `--since 2026-01-31`: an age, or a time in UTC. */
 export function parseMoment(text: string): Date {
   if (/^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?Z)?$/.test(text)) {

@@ -6,6 +6,7 @@ import {
 } from '../transfer/state-report.js';
 import type { Context } from './context.js';
 import { counted, formatBytes } from './output.js';
+import { formatAge } from './quantities.js';
 
 /** Prints what the runs of a state file did: docs/state.md. */
 export async function printReport(context: Context, file: string): Promise<void> {
@@ -52,24 +53,30 @@ async function printText({ output }: Context, report: StateReport, file: string)
 }
 
 function runLines({ run, kind, options, started, ended, ...end }: ReportedRun): string[] {
-  const asked = Object.entries(options).map(([name, value]) =>
-    value === true ? name : `${name} ${[value].flat().join(', ')}`,
-  );
+  const asked = Object.entries(options).map(optionText);
   const seconds = (Date.parse(ended ?? started) - Date.parse(started)) / 1000;
   const how =
     ended === null
       ? 'has not ended: it is running, or was killed'
       : `${end.outcome} in ${seconds} s`;
   return [
-    `Run ${run}: ${[kind, ...asked].join(', ')}`,
+    `Run ${run}: ${[kind, ...asked].join(' ')}`,
     `  ${started.slice(0, 19)}Z, ${how}${end.error === null ? '' : `: ${end.error}`}`,
     ...(end.counts === null ? [] : [`  ${countsLine(kind, end.counts)}`]),
   ];
 }
 
+/** As the command line has it. */
+function optionText([name, value]: [string, unknown]): string {
+  if (value === true) return `--${name.replaceAll('_', '-')}`;
+  if (name === 'keep_for') return `--keep-for ${formatAge(Number(value) * 1000)}`;
+  if (name === 'modified_before') return `(stored before ${value})`;
+  return `--${name.replaceAll('_', '-')} ${[value].flat().join(', ')}`;
+}
+
 function countsLine(
   kind: ReportedRun['kind'],
-  { references, blobs, bytes, mentions }: NonNullable<ReportedRun['counts']>,
+  { references, blobs, bytes, mentions, kept }: NonNullable<ReportedRun['counts']>,
 ): string {
   const [done, rewritten] =
     kind === 'undo' ? ['turned back', 'turned back'] : ['migrated', 'rewritten'];
@@ -78,6 +85,7 @@ function countsLine(
     `${counted(blobs.copied, 'blob')} copied (${formatBytes(bytes)})`,
     ...(mentions === undefined ? [] : [`${counted(mentions.rewritten, 'mention')} ${rewritten}`]),
     ...(blobs.deleted > 0 ? [`${blobs.deleted} deleted`] : []),
+    ...(kept === undefined ? [] : [`${kept.blobs} kept for now`]),
     ...(['missing', 'changed', 'failed'] as const)
       .filter((status) => references[status] > 0)
       .map((status) => `${references[status]} ${status}`),

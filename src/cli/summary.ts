@@ -55,7 +55,7 @@ function summaryLines(result: RunResult, asked: Asked): string[] {
   const elsewhere = references.scanned - references.migrated - left - (unselected ?? 0);
   const lines = [
     `${done} ${counted(references.migrated, 'reference')} ${direction}${part} in ${asked.seconds.toFixed(1)} s.`,
-    `  references: ${references.scanned} read, ${left} left as they are${because(references)}, ${unselected === undefined ? '' : `${unselected} not selected, `}${elsewhere} not in ${asked.undo ? target : source}`,
+    `  references: ${references.scanned} read, ${left} left as they are${because(references)}, ${unselected === undefined ? '' : `${unselected} not selected, `}${elsewhere} ${asked.undo ? 'not moved by these runs, or back already' : `not in ${source}`}`,
     `  blobs: ${blobs.copied} ${asked.dryRun ? 'to copy' : 'copied'} (${formatBytes(bytes)}), ` +
       `${blobs.reused} already there${because(blobs)}`,
   ];

@@ -62,7 +62,9 @@ export function openConnection(
   const sessions = openSessions(open, isFull);
   const statements = sessions.pool(sessionLimits.statements);
   const writes = sessions.pool(sessionLimits.writes);
-  const failed = (what: string, error: unknown): unknown => explain(error, name, what);
+  // Before there was ever a connection, that is what failed.
+  const failed = (what: string, error: unknown): unknown =>
+    explain(error, name, everConnected ? what : 'open');
   const repeating = async <T>(
     what: string,
     action: () => Promise<T>,

@@ -80,7 +80,7 @@ async function compare(
   findings: Findings,
   options: DeleteOptions,
 ): Promise<Kept | null> {
-  if (mention !== null) return mentioned(mention);
+  if (mention !== null) return mentioned(options.source.path(id));
   if (isKept(id, options)) return null;
   const { source, target, copyOptions, signal } = options;
   const info = await source.find(id);
@@ -108,7 +108,7 @@ async function remove(
   { source, target, counts }: DeleteOptions,
 ): Promise<Kept | null> {
   if (equal === null) return null;
-  if (mention !== null) return mentioned(mention);
+  if (mention !== null) return mentioned(source.path(id));
   for (const [storage, blob, version] of [
     [source, id, equal.sourceVersion],
     [target, targetId, equal.targetVersion],
@@ -121,8 +121,9 @@ async function remove(
   return null;
 }
 
-function mentioned(where: string): Kept {
-  return { kind: 'still-mentioned', message: `kept: ${where} still mentions it` };
+/** The problem names the place itself. */
+function mentioned(blob: string): Kept {
+  return { kind: 'still-mentioned', message: `still mentions ${blob}, which is kept` };
 }
 
 function replaced(message: string): Kept {

@@ -3,7 +3,7 @@ import { DepotError } from '../errors.js';
 import { allTexts } from '../references/all-texts.js';
 import { rowName } from '../references/columns.js';
 import { blobFinder, replaceNames } from '../references/named-blobs.js';
-import { formatReferenceText, parseReferenceText } from '../references/reference.js';
+import { formatReferenceText, parseReferenceText, referenceMark } from '../references/reference.js';
 import { eraseNames, sourceIds } from '../references/relocate.js';
 import type { Storage } from '../storage.js';
 import type { Findings } from './findings.js';
@@ -22,23 +22,47 @@ export interface ProtectionOptions {
 }
 
 /**
+ * Fails with `refused` for a database without any reference: it is hardly the right one, and what
+ * names the blobs is not looked at.
+ */
+export async function checkReferences(
+  databases: readonly Database[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const database of databases) {
+    if (!(await hasReference(database, signal))) throw withoutReferences(database);
+    signal.throwIfAborted();
+  }
+}
+
+async function hasReference(database: Database, signal: AbortSignal): Promise<boolean> {
+  for await (const { rows } of allTexts(database, { containing: referenceMark })) {
+    if (signal.aborted || rows.some(({ text }) => parseReferenceText(text) !== null)) return true;
+  }
+  return false;
+}
+
+function withoutReferences({ name }: Database): DepotError {
+  return new DepotError(
+    'refused',
+    `nothing may be deleted: no reference at all is found in ${name}`,
+    { hint: 'Is it the right database? See sqlalchemy.url, and databases in [depot].' },
+  );
+}
+
+/**
  * Looks through every text of every database for the blobs that were added to `findings`. A blob
  * is protected by any occurrence of its identifier, in any spelling, except in references, paths and
  * URLs that name the target.
  *
- * Fails with `refused` for a database without any reference: it is hardly the right one.
+ * Fails with `refused` as `checkReferences` does, for what is gone since.
  */
 export async function findMentions(options: ProtectionOptions, findings: Findings): Promise<void> {
   const { databases, signal } = options;
   for (const database of databases) {
     const references = await scan(database, options, findings);
     signal.throwIfAborted();
-    if (references > 0) continue;
-    throw new DepotError(
-      'refused',
-      `nothing is deleted: no reference at all is found in ${database.name}`,
-      { hint: 'Is it the right database? See sqlalchemy.url, and databases in [depot].' },
-    );
+    if (references === 0) throw withoutReferences(database);
   }
 }
 

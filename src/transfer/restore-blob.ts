@@ -100,7 +100,7 @@ export async function resumeRestores(options: RestoreOptions): Promise<void> {
     for (const id of new Set(references.flatMap((one) => [...sourceIds(one, sourceNames)]))) {
       settled = isSettled(await restoreBlob(id, null, options)) && settled;
     }
-    if (settled) state.closeUndo(undo);
+    if (settled) state.closeUndos([undo]);
   }
 }
 

@@ -22,6 +22,7 @@ import { type Limits, openLimited } from './limits.js';
 import { lockDatabases } from './lock-databases.js';
 import { migrate } from './migrate.js';
 import { checkCondition, checkStorages } from './preflight.js';
+import { checkReferences } from './protection.js';
 import { type Counts, newCounts, type Observer } from './report.js';
 import { rewriteMentions } from './rewrite-mentions.js';
 import { recorded, recording, recordOf } from './run-record.js';
@@ -93,6 +94,7 @@ export async function runMigration(
   if (options.where !== undefined) await checkCondition(columns, options.where);
   // Opened before anything is moved: one that cannot be must not be found out at the end.
   const databases = await manager.allDatabases();
+  if (options.deleteSource) await checkReferences(databases, options.signal);
   const stateFile = options.dryRun
     ? null
     : (options.stateFile ?? defaultState(manager, { source, target, ...options }));
@@ -225,7 +227,12 @@ async function makeDirectory(directory: string): Promise<void> {
   // Not its parents too: below /proc Node tries that for ever.
   await mkdir(directory, { mode: 0o700 }).catch((error: unknown) => {
     if (errorCode(error) === 'EEXIST') return;
-    throw new DepotError('unreachable', fileError(error, `cannot make ${directory}`).message, {
+    const parent = path.dirname(directory);
+    const what =
+      errorCode(error) === 'ENOENT'
+        ? `cannot make ${directory}: ${parent} does not exist`
+        : fileError(error, `cannot make ${directory}`).message;
+    throw new DepotError('unreachable', what, {
       hint: 'Name a state file in a directory that can be written with --state.',
     });
   });

@@ -1,6 +1,6 @@
 import { accessSync, closeSync, constants, openSync, statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
-import { DepotError, type ErrorKind, messageOf } from '../errors.js';
+import { DepotError, messageOf } from '../errors.js';
 import { errorCode, fileError } from '../files.js';
 
 /** Of the schema, kept in the file as SQLite's `user_version`. */
@@ -61,13 +61,13 @@ export function openToRead(file: string): Sqlite.Database {
   let handle: Sqlite.Database | undefined;
   try {
     accessSync(file, constants.R_OK);
-    if (!statSync(file).isFile()) throw notState(file, 'usage');
+    if (!statSync(file).isFile()) throw notState(file);
     handle = new Sqlite(file, { readonly: true, fileMustExist: true });
-    if (isEmpty(handle, file, 'usage')) throw notState(file, 'usage');
+    if (isEmpty(handle, file)) throw notState(file);
     return handle;
   } catch (error) {
     handle?.close();
-    if (errorCode(error) === 'SQLITE_NOTADB') throw notState(file, 'usage');
+    if (errorCode(error) === 'SQLITE_NOTADB') throw notState(file);
     throw fileError(error, `cannot read the state file ${file}`);
   }
 }
@@ -84,16 +84,18 @@ export function openStateFile(file: string | null, subject: Subject): Sqlite.Dat
     return handle;
   } catch (error) {
     if (error instanceof DepotError) throw error;
+    if (file !== null && errorCode(error) === 'SQLITE_NOTADB') throw notState(file);
     throw cannotWrite(file, error, 'unreachable');
   }
 }
 
 /** Makes the file for its owner's eyes alone; an existing one must be a state file or empty. */
 function refuseOther(file: string, { source, target, shard }: Subject): void {
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() === false) throw notState(file);
   closeSync(openSync(file, 'a', 0o600));
   const handle = new Sqlite(file, { readonly: true });
   try {
-    const first = isEmpty(handle, file, 'refused') ? undefined : subjectIn(handle);
+    const first = isEmpty(handle, file) ? undefined : subjectIn(handle);
     if (first === undefined) return;
     if (first.source === source && first.target === target && first.shard === shard) return;
     const part = first.shard === null ? 'without --shard' : `with --shard ${first.shard}`;
@@ -112,18 +114,18 @@ function subjectIn(handle: Sqlite.Database): Subject | undefined {
   return handle.prepare<[], Subject>(`SELECT source, target, ${shard} FROM runs LIMIT 1`).get();
 }
 
-/** Whether it holds no table yet; fails with `kind` for what is no state file that we know. */
-function isEmpty(handle: Sqlite.Database, file: string, kind: ErrorKind): boolean {
+/** Whether it holds no table yet; fails with `usage` for what is no state file that we know. */
+function isEmpty(handle: Sqlite.Database, file: string): boolean {
   const tables = handle
     .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
     .pluck()
     .all();
   if (tables.length === 0) return true;
-  if (!tables.includes('runs') || !tables.includes('copies')) throw notState(file, kind);
+  if (!tables.includes('runs') || !tables.includes('copies')) throw notState(file);
   const found = handle.pragma('user_version', { simple: true });
   if (found === version) return false;
   throw new DepotError(
-    kind,
+    'usage',
     `${file} is a state file of version ${found}: known here is ${version}`,
     {
       hint: 'Use the depot that wrote it, or name another file.',
@@ -131,8 +133,8 @@ function isEmpty(handle: Sqlite.Database, file: string, kind: ErrorKind): boolea
   );
 }
 
-function notState(file: string, kind: ErrorKind): DepotError {
-  return new DepotError(kind, `${file} is no state file of a migration`, {
+function notState(file: string): DepotError {
+  return new DepotError('usage', `${file} is no state file of a migration`, {
     hint: 'Name another file: a migration says at its end where its state is.',
   });
 }
@@ -148,7 +150,11 @@ export function closeStateFile(handle: Sqlite.Database): void {
   handle.close();
 }
 
-export function cannotWrite(file: string | null, error: unknown, kind: ErrorKind): DepotError {
+export function cannotWrite(
+  file: string | null,
+  error: unknown,
+  kind: DepotError['kind'],
+): DepotError {
   return new DepotError(kind, `cannot write the state file ${file}: ${messageOf(error)}`, {
     hint: 'Name a file that can be written with --state.',
     cause: error,

@@ -6,14 +6,20 @@ import { now } from './state-runs.js';
 export function undosIn(
   handle: Sqlite.Database,
   writing: Writing,
-): Pick<State, 'recordUndo' | 'unfinishedUndos' | 'closeUndo'> {
+): Pick<State, 'recordUndos' | 'unfinishedUndos' | 'closeUndos'> {
   const insert = handle.prepare('INSERT INTO undos (text) VALUES (?)');
   const select = handle.prepare<[], { undo: number; text: string }>('SELECT * FROM undos');
   const close = handle.prepare('DELETE FROM undos WHERE undo = ?');
+  const insertAll = handle.transaction((texts: readonly string[]) =>
+    texts.map((text) => Number(insert.run(text).lastInsertRowid)),
+  );
+  const closeAll = handle.transaction((undos: readonly number[]) => {
+    for (const undo of undos) close.run(undo);
+  });
   return {
-    recordUndo: writing((text: string) => Number(insert.run(text).lastInsertRowid)),
+    recordUndos: writing((texts: readonly string[]) => insertAll(texts)),
     unfinishedUndos: () => select.all(),
-    closeUndo: writing((undo: number) => void close.run(undo)),
+    closeUndos: writing((undos: readonly number[]) => closeAll(undos)),
   };
 }
 
@@ -30,6 +36,9 @@ export function historyIn(
      ORDER BY "row" = ? DESC, change DESC LIMIT 1`,
   );
   const turnBack = handle.prepare('UPDATE changes SET done = 3 WHERE change = ?');
+  const turnAllBack = handle.transaction((changes: readonly number[]) => {
+    for (const change of changes) turnBack.run(change);
+  });
   const selectWritten = handle.prepare<string[], WrittenText>(
     `SELECT change, before, after FROM changes WHERE "row" = ? AND "database" = ?
      ORDER BY change DESC`,
@@ -47,7 +56,7 @@ export function historyIn(
     columns: () => selectColumns.all(),
     before: ({ database, column, row, text }) =>
       selectBefore.get(text, database, column, row) ?? null,
-    recordUndone: writing((change: number) => void turnBack.run(change)),
+    recordUndone: writing((changes: readonly number[]) => turnAllBack(changes)),
     writtenInto: ({ database, row }) => selectWritten.all(row, database),
   };
 }

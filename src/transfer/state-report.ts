@@ -150,6 +150,12 @@ function* runsIn(handle: Sqlite.Database): Generator<ReportedRun> {
 /** What is said of a blob in the source at the end, once references have moved. */
 const ofDeletion = `(reference IS NULL OR kind IN ('still-mentioned', 'source-replaced', 'delete-failed'))`;
 
+/** Of a problem that several runs met the last is told. */
+const isLast = `NOT EXISTS (SELECT 1 FROM problems AS later
+  WHERE later.reference IS problems.reference AND later.path IS problems.path
+    AND (later.run > problems.run
+      OR (later.kind = problems.kind AND later.problem > problems.problem)))`;
+
 /**
  * A problem is solved once a later run that looked at everything has ended without it, or once its
  * row has changed so that it no longer names the blob.
@@ -157,10 +163,6 @@ const ofDeletion = `(reference IS NULL OR kind IN ('still-mentioned', 'source-re
 const isOpen = `(
   run >= CASE WHEN (SELECT kind FROM runs WHERE runs.run = problems.run) = 'undo' THEN @undone
     WHEN kind = 'mention-left' THEN @rewritten WHEN ${ofDeletion} THEN @deleted ELSE @migrated END
-  AND NOT EXISTS (SELECT 1 FROM problems AS later
-    WHERE later.reference IS problems.reference AND later.path IS problems.path
-      AND (later.run > problems.run
-        OR (later.kind = problems.kind AND later.problem > problems.problem)))
   AND NOT EXISTS (SELECT 1 FROM changes
     WHERE "row" = problems.reference AND run > problems.run AND done IN (1, 3)
       AND (problems.path IS NULL
@@ -189,7 +191,7 @@ function* problemsIn(handle: Sqlite.Database): Generator<ReportedProblem> {
   const rows = paged<Omit<ReportedProblem, 'open' | 'status'> & { open: number }>(
     handle,
     `SELECT problem AS key, ${isOpen} AS open, run, kind, reference, path, message, at
-     FROM problems WHERE problem > @after ORDER BY problem LIMIT @limit`,
+     FROM problems WHERE problem > @after AND ${isLast} ORDER BY problem LIMIT @limit`,
     lastWhole(handle),
   );
   for (const { open, ...problem } of rows) {
@@ -206,7 +208,7 @@ function totalsOf(handle: Sqlite.Database): Totals {
   const problems = { missing: 0, changed: 0, failed: 0, kept: 0 };
   let solved = 0;
   const byKind = handle.prepare<[object], { kind: ProblemKind; open: number; count: number }>(
-    `SELECT kind, ${isOpen} AS open, count(*) AS count FROM problems GROUP BY kind, open`,
+    `SELECT kind, ${isOpen} AS open, count(*) AS count FROM problems WHERE ${isLast} GROUP BY kind, open`,
   );
   for (const { kind, open, count } of byKind.iterate(lastWhole(handle))) {
     if (open === 1) problems[statuses[kind] ?? 'failed'] += count;

@@ -24,12 +24,12 @@ export interface State extends KnownContents, RunLog {
   unfinished(): { change: number; before: string }[];
   /** Says that such a one has been seen to. */
   closeUnfinished(change: number): void;
-  /** Before a reference gets this text back; returns a number by which to close it. */
-  recordUndo(text: string): number;
+  /** Before references get these texts back; returns numbers by which to close them. */
+  recordUndos(texts: readonly string[]): number[];
   /** The texts that an earlier run meant to give back and may have given back. */
   unfinishedUndos(): { undo: number; text: string }[];
-  /** Says that such a one has been seen to. */
-  closeUndo(undo: number): void;
+  /** Says that such ones have been seen to. */
+  closeUndos(undos: readonly number[]): void;
   /** The columns whose texts changed, and whether mentions were rewritten there. */
   columns(): { database: string; column: string; mentions: number }[];
   /** What stood in that row, or in any of its column, before it became `text`; else null. */
@@ -39,8 +39,8 @@ export interface State extends KnownContents, RunLog {
     row: string;
     text: string;
   }): { change: number; text: string; mentions: number } | null;
-  /** After a reference got back the text that stood there before such a change. */
-  recordUndone(change: number): void;
+  /** After references got back the texts that stood there before such changes. */
+  recordUndone(changes: readonly number[]): void;
   /** When a reference to that blob of the source moved; what is not known is noted as moving now. */
   movedAt(path: string): Date;
   /** What was written into that row, the last first. */

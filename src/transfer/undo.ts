@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 import type { TextRow } from '../databases/database.js';
 import { ownColumnName, pages, rowName } from '../references/columns.js';
 import { blobFinder } from '../references/named-blobs.js';
@@ -5,13 +6,14 @@ import { parseReferenceText, referenceMark } from '../references/reference.js';
 import { sourceIds } from '../references/relocate.js';
 import type { Storage } from '../storage.js';
 import type { ChangedColumn } from './changed-columns.js';
-import type { NotCopied } from './copy-outcome.js';
+import { type RestoreOptions, restoreReplaced, resumeRestores } from './restore-blob.js';
 import {
-  type RestoreOptions,
-  restoreBlob,
-  restoreReplaced,
-  resumeRestores,
-} from './restore-blob.js';
+  type KnownRestores,
+  type Named,
+  type PageRestores,
+  restoreNamed,
+} from './restore-named.js';
+import { changeOf, type RowChange, readAgain } from './row-change.js';
 import { turnedBack } from './turned-back.js';
 
 export interface UndoOptions extends RestoreOptions {
@@ -22,23 +24,13 @@ export interface UndoOptions extends RestoreOptions {
   /** Where the application serves blobs, such as `/depot`. */
   readonly mountpoint: string;
   readonly signal: AbortSignal;
+  /** Blobs copied at once. */
+  readonly concurrency: number;
 }
 
-/** What a text names in a storage. */
-interface Named {
-  /** How many references have blobs there. */
-  readonly references: number;
-  /** The blobs that references name. */
-  readonly ids: ReadonlySet<string>;
-  /** The blobs that paths and URLs name, also in references. */
-  readonly mentioned: ReadonlySet<string>;
-}
-
-interface UndoContext extends UndoOptions {
+interface UndoContext extends UndoOptions, KnownRestores {
   readonly inSource: (text: string) => Named;
   readonly inTarget: (text: string) => Named;
-  /** The target's versions of mentioned blobs that the source is known to have. */
-  readonly restored: Map<string, string>;
 }
 
 /**
@@ -59,19 +51,53 @@ export async function undo(options: UndoOptions): Promise<void> {
   for (const column of columns) {
     const filter = column.mentions ? {} : { containing: referenceMark };
     for await (const page of pages(column, filter)) {
-      for (const row of page) {
-        if (signal.aborted) return;
-        counts.references.scanned += parseReferenceText(row.text)?.references.length ?? 0;
-        await undoRow(column, row, context);
-        observer.progress(counts);
-      }
+      if (signal.aborted) return;
+      for (const { text } of page)
+        counts.references.scanned += parseReferenceText(text)?.references.length ?? 0;
+      await undoPage(column, page, context);
+      observer.progress(counts);
     }
   }
 }
 
-async function undoRow(column: ChangedColumn, row: TextRow, options: UndoContext): Promise<void> {
-  const { state, counts, inSource } = options;
-  const { database, table } = column;
+/** A row that is to get a text back, once its blobs are in the source. */
+interface Return extends RowChange {
+  readonly place: { readonly database: string; readonly column: string; readonly row: string };
+  /** The state's changes that this turns back. */
+  readonly changes: readonly number[];
+  /** How many references have their blobs in the source again. */
+  readonly references: number;
+  /** The change that left the row's whole text; null: some of its references are turned back. */
+  readonly known: { readonly mentions: number } | null;
+  /** The target's versions of the blobs. */
+  readonly versions: ReadonlyMap<string, string>;
+}
+
+/** Turns a page of rows back, in one transaction. */
+async function undoPage(
+  column: ChangedColumn,
+  page: readonly TextRow[],
+  options: UndoContext,
+): Promise<void> {
+  let rows = page;
+  while (rows.length > 0 && !options.signal.aborted) {
+    const context = { ...options, restoring: new Map() };
+    const prepared = await pMap(rows, (row) => prepare(column, row, context), {
+      concurrency: options.concurrency,
+    });
+    const returns = prepared.filter((one) => one !== null);
+    rows = returns.length === 0 ? [] : await giveBack(column, returns, options);
+  }
+}
+
+/** What is to become of a row; null, and reported, where it stays as it is. */
+async function prepare(
+  column: ChangedColumn,
+  row: TextRow,
+  options: UndoContext & PageRestores,
+): Promise<Return | null> {
+  const { state, counts, inSource, signal } = options;
+  if (signal.aborted) return null;
   const name = rowName(column, row);
   const place = { database: column.recordedAs, column: ownColumnName(column, row), row: name };
   const known = state.before({ ...place, text: row.text });
@@ -79,73 +105,49 @@ async function undoRow(column: ChangedColumn, row: TextRow, options: UndoContext
     known === null
       ? turnedBack(row.text, state.writtenInto(place))
       : { text: known.text, changes: [known.change] };
-  if (back === null) return reportChanged(row.text, place, options);
-  const { text: before } = back;
-  const [then, now] = [inSource(before), inSource(row.text)];
-  const references = then.references - now.references;
-  const versions = await restoreBlobs(then, now, name, options);
-  if (!(versions instanceof Map)) {
-    counts.references[versions.status] += references;
-    if (counts.mentions !== undefined && references === 0) counts.mentions.left += 1;
-    return;
+  if (back === null) {
+    reportChanged(row.text, place, options);
+    return null;
   }
-  const where = { table, column: column.column.name, position: row.position };
-  const undoing = state.recordUndo(before);
-  const [made] = await database.change([{ ...where, before: row.text, after: before }]);
-  if (made === true) {
-    for (const change of back.changes) state.recordUndone(change);
+  const { text: after, changes } = back;
+  const [then, now] = [inSource(after), inSource(row.text)];
+  const references = then.references - now.references;
+  const versions = await restoreNamed(then, now, name, options);
+  if (versions instanceof Map) return { row, after, place, changes, references, known, versions };
+  counts.references[versions.status] += references;
+  if (counts.mentions !== undefined && references === 0) counts.mentions.left += 1;
+  return null;
+}
+
+/** Changes the rows; returns those that are to be looked at again, as they are then. */
+async function giveBack(
+  column: ChangedColumn,
+  returns: readonly Return[],
+  options: UndoContext,
+): Promise<TextRow[]> {
+  const { state, counts, observer } = options;
+  const undoings = state.recordUndos(returns.map(({ after }) => after));
+  const made = await column.database.change(returns.map((one) => changeOf(column, one)));
+  const done = returns.filter((_, index) => made[index]);
+  state.recordUndone(done.flatMap(({ changes }) => changes));
+  const again: TextRow[] = [];
+  for (const { row, after, place, references, known } of done) {
     counts.references.migrated += references;
     if (counts.mentions !== undefined) counts.mentions.rewritten += known?.mentions ?? 0;
-    if (await restoreReplaced(versions, name, options)) state.closeUndo(undoing);
-    if (known === null) reportChanged(before, place, options);
+    if (known === null) reportChanged(after, place, options);
     // Before its mentions were rewritten, its references may have been.
-    else if (state.before({ ...place, text: before }) !== null)
-      await undoRow(column, { ...row, text: before }, options);
-    return;
+    else if (state.before({ ...place, text: after }) !== null) again.push({ ...row, text: after });
   }
-  state.closeUndo(undoing);
-  const text = await database.textAt(table, where.column, row.position);
-  if (text !== null) await undoRow(column, { ...row, text }, options);
-}
-
-/** Sees to the blobs that a text names `then` and not `now`; the target's versions of its references'. */
-async function restoreBlobs(
-  then: Named,
-  now: Named,
-  name: string,
-  options: UndoContext,
-): Promise<Map<string, string> | NotCopied> {
-  const versions = new Map<string, string>();
-  for (const id of then.ids) {
-    if (now.ids.has(id)) continue;
-    const restored = await restoreBlob(id, name, options);
-    if (typeof restored !== 'string') return restored;
-    versions.set(id, restored);
-  }
-  for (const id of then.mentioned) {
-    if (now.mentioned.has(id) || versions.has(id)) continue;
-    const restored = await restoreMentioned(id, name, options);
-    if (typeof restored !== 'string') return restored;
-  }
-  return versions;
-}
-
-/** Versions kept of what was restored: texts that lie together often mention the same. */
-const keptVersions = 10_000;
-
-async function restoreMentioned(
-  id: string,
-  name: string,
-  options: UndoContext,
-): Promise<string | NotCopied> {
-  const { restored, copyOptions } = options;
-  const { target } = copyOptions;
-  const known = restored.get(id);
-  if (known !== undefined && (await target.find(target.idFor(id)))?.version === known) return known;
-  const version = await restoreBlob(id, name, options);
-  if (restored.size >= keptVersions) restored.clear();
-  if (typeof version === 'string') restored.set(id, version);
-  return version;
+  observer.progress(counts);
+  const settled = await pMap(
+    returns,
+    async ({ versions, place }, index) =>
+      made[index] !== true || (await restoreReplaced(versions, place.row, options)),
+    { concurrency: options.concurrency },
+  );
+  state.closeUndos(undoings.filter((_, index) => settled[index]));
+  const lost = returns.filter((_, index) => !made[index]);
+  return [...again, ...(await readAgain(column, lost))];
 }
 
 /** Tells what texts name in a storage. */

@@ -6,7 +6,8 @@ import { describe, expect, test } from 'vitest';
 import { depot, done, newSite, objects, outcome, startProgram } from './depot.js';
 
 const migrate = ['-c', 'production.ini', 'migrate-storage'];
-const toLocal = [...migrate, '--from', 'dbfiles', '--to', 'localfs'];
+const ends = ['--from', 'dbfiles', '--to', 'localfs'];
+const toLocal = [...migrate, ...ends];
 const state = path.join('depot-state', 'dbfiles-to-localfs.sqlite');
 const measured = fileURLToPath(new URL('../transfer/measured.js', import.meta.url));
 
@@ -19,7 +20,7 @@ describe.concurrent('migrate-storage --report', () => {
     const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`;
     const expected = [
       /^depot-state\/dbfiles-to-localfs\.sqlite: from dbfiles to localfs$/,
-      /^Run 1: migrate, limit 7$/,
+      /^Run 1: migrate --limit 7$/,
       new RegExp(`^  ${time}, finished in [\\d.]+ s$`),
       /^ {2}7 references migrated, \d+ blobs copied \(.*\)$/,
       /^Run 2: migrate$/,
@@ -59,10 +60,33 @@ describe.concurrent('migrate-storage --report', () => {
     });
   });
 
+  test('tells of options as the command line has them, and how much is kept for now', async () => {
+    const here = newSite();
+    await depot(here, [...toLocal, '--delete-source', '--keep-for', '36h', '--older-than', '0s']);
+    const out = await done(here, ['migrate-storage', '--report', state]);
+    expect(out).toMatch(
+      /^Run 1: migrate \(stored before 20[-\d]+T[:.\d]+Z\) --delete-source --keep-for 36h$/m,
+    );
+    expect(out).toMatch(/^ {2}35 references migrated, .*, 45 kept for now, 2 missing$/m);
+  });
+
   test.each([
     { args: ['--report', 'absent.sqlite'], code: 3, says: 'absent.sqlite: it does not exist' },
     { args: ['--report', 'Kotti.db'], code: 2, says: 'Kotti.db is no state file of a migration' },
     { args: ['--report', 'production.ini'], code: 2, says: 'is no state file of a migration' },
+    { args: ['--undo', 'Kotti.db'], code: 2, says: 'Kotti.db is no state file of a migration' },
+    { args: [...ends, '--state', 'Kotti.db'], code: 2, says: 'Kotti.db is no state file' },
+    {
+      args: [...ends, '--state', 'production.ini'],
+      code: 2,
+      says: 'production.ini is no state file',
+    },
+    { args: [...ends, '--state', '.'], code: 2, says: '. is no state file of a migration' },
+    {
+      args: [...ends, '--state', 'a/b/c.sqlite'],
+      code: 5,
+      says: 'cannot make a/b: a does not exist',
+    },
     { args: ['--report', 's', '--undo', 's'], code: 2, says: 'cannot be used with option' },
     { args: ['--report', 's', '--from', 'dbfiles'], code: 2, says: 'cannot be used with option' },
     { args: ['--report', 's', '--bwlimit', '1M'], code: 2, says: 'cannot be used with option' },

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { aroundChange } from './meanwhile.js';
 import { migrate } from './runs.js';
 import {
   addBlob,
@@ -150,15 +151,36 @@ test('a mention in a second database protects', async () => {
   expect(problems).toMatchObject([{ kind: 'still-mentioned', path: `dbfiles/${id}` }]);
 });
 
-test('a database without any reference is refused, and nothing is deleted', async () => {
+test.for([false, true])(
+  'a database without any reference is refused before anything moves, dry run: %s',
+  async (dryRun) => {
+    const site = makeSite(two);
+    query(secondOf(site), 'CREATE TABLE files (id INTEGER PRIMARY KEY, data TEXT)');
+    const id = await addBlob(site, 'dbfiles', 'content');
+    const row = addRow(site, referenceText('dbfiles', id));
+    await expect(migrate(site, { deleteSource, dryRun })).rejects.toMatchObject({
+      kind: 'refused',
+      message: expect.stringContaining('second.db'),
+    });
+    expect(rowText(site, row)).toBe(referenceText('dbfiles', id));
+    expect(await identifiers(site, 'dbfiles')).toEqual([id]);
+    expect(await identifiers(site, 'localfs')).toEqual([]);
+  },
+);
+
+test('a database whose last reference goes meanwhile keeps everything', async () => {
   const site = makeSite(two);
-  query(secondOf(site), 'CREATE TABLE files (id INTEGER PRIMARY KEY, data TEXT)');
+  const second = secondOf(site);
+  query(second, 'CREATE TABLE files (id INTEGER PRIMARY KEY, data TEXT)');
   const id = await addBlob(site, 'dbfiles', 'content');
+  addRow(second, referenceText('archive', id));
   addRow(site, referenceText('dbfiles', id));
-  const { error, counts } = await migrate(site, { deleteSource });
+  const { error, counts } = await migrate(site, {
+    deleteSource,
+    ...aroundChange({ after: () => void query(second, 'DELETE FROM files') }),
+  });
   expect(error).toMatchObject({ kind: 'refused', message: expect.stringContaining('second.db') });
   expect(counts.references.migrated).toBe(1);
-  expect(counts.blobs.deleted).toBe(0);
   expect(await identifiers(site, 'dbfiles')).toEqual([id]);
 });
 
