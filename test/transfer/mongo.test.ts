@@ -149,8 +149,8 @@ describeWithServer('mongodb', 'a migration of documents', (server) => {
     expect(problems.map(({ kind, path: blob }) => `${kind} ${blob}`).sort()).toEqual(
       named.map((id) => `still-mentioned gridfs/${id}`),
     );
-    expect(problems.map(({ message }) => message).join('\n')).toMatch(
-      /^still mentions gridfs\/[0-9a-f]{24}, which is kept$/,
+    expect(problems.map((one) => `${one.reference}: ${one.message}`).join('\n')).toMatch(
+      /^notes\.body _id=[0-9a-f]{24}: still mentions gridfs\/[0-9a-f]{24}, which is kept$/m,
     );
     expect(counts.blobs.deleted).toBe(new Set(files).size - named.length);
     expect(await identifiers(site, 'gridfs')).toEqual(named);
