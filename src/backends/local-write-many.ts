@@ -1,7 +1,17 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import {
+  close,
+  closeSync,
+  fstatSync,
+  fsync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import type { BlobMetadata } from '../backend.js';
-import { syncDirectory, writeAll } from '../files.js';
+import { syncDirectory } from '../files.js';
 import { fileName, metadataName } from './local-entry.js';
 import { formatMetadata } from './local-metadata.js';
 import { makeStaged } from './local-write.js';
@@ -13,84 +23,85 @@ export interface NewEntry {
   readonly metadata: BlobMetadata;
 }
 
-/** Where a blob is put together, and its files, written and not synchronized. */
+/** Where a blob is put together, and descriptors of its files, written and not synchronized. */
 interface Staged {
   readonly directory: string;
-  readonly file: FileHandle;
-  readonly metadata: FileHandle;
+  readonly files: readonly number[];
 }
+
+const synchronize = promisify(fsync);
+// On a network it may wait for the server.
+const closeFile = promisify(close);
 
 /**
  * Does for several blobs together what `createEntry` does for one, step by step: all are written
  * before the first is synchronized, so that the file system makes many durable with one commit.
- * For each, in order, its bytes, or null where it could not be created.
+ * What waits for no disk is done on the spot: handing the calls for a small file to threads costs
+ * more than the calls. For each, in order, its bytes, or null where it could not be created.
  */
 export async function createEntries(
   storagePath: string,
   entries: readonly NewEntry[],
 ): Promise<(number | null)[]> {
-  const staged = await Promise.all(entries.map((entry) => stage(storagePath, entry)));
+  const staged = entries.map((entry) => stage(storagePath, entry));
   const lengths = await Promise.all(staged.map((one) => one && makeDurable(one)));
-  const created = await Promise.all(
-    entries.map(({ directory }, index) =>
-      publish(staged[index]?.directory, directory, lengths[index] ?? null),
-    ),
-  );
+  const created = entries.map(({ directory }, index) => {
+    const one = staged[index];
+    const length = lengths[index];
+    return one && length != null ? publish(one.directory, directory, length) : null;
+  });
+  for (const [index, one] of staged.entries()) {
+    if (one !== null && created[index] === null) discard(one.directory);
+  }
   if (created.some((length) => length !== null)) await syncDirectory(storagePath);
   return created;
 }
 
-async function stage(storagePath: string, { bytes, metadata }: NewEntry): Promise<Staged | null> {
-  const directory = await makeStaged(storagePath);
-  const opened: FileHandle[] = [];
-  const write = async (name: string, content: Uint8Array): Promise<FileHandle> => {
-    const handle = await open(path.join(directory, name), 'wx', 0o666);
-    opened.push(handle);
-    await writeAll(handle, content);
-    return handle;
-  };
+function stage(storagePath: string, { bytes, metadata }: NewEntry): Staged | null {
+  let directory: string | null = null;
+  const files: number[] = [];
   try {
-    const file = await write(fileName, bytes);
-    const text = new TextEncoder().encode(formatMetadata(metadata, bytes.byteLength));
-    return { directory, file, metadata: await write(metadataName, text) };
+    directory = makeStaged(storagePath);
+    for (const [name, content] of [
+      [fileName, bytes],
+      [metadataName, formatMetadata(metadata, bytes.byteLength)],
+    ] as const) {
+      const file = openSync(path.join(directory, name), 'wx', 0o666);
+      files.push(file);
+      writeFileSync(file, content);
+    }
+    return { directory, files };
   } catch {
-    await Promise.all(opened.map((handle) => handle.close()));
-    await discard(directory);
+    for (const file of files) closeSync(file);
+    if (directory !== null) discard(directory);
     return null;
   }
 }
 
-/** Returns the file's bytes as the file system counts them. */
-async function makeDurable({ directory, file, metadata }: Staged): Promise<number | null> {
+/** Returns the bytes of the blob's file as the file system counts them. */
+async function makeDurable({ directory, files }: Staged): Promise<number | null> {
   try {
-    await Promise.all([file.sync(), metadata.sync()]);
-    const { size } = await file.stat();
+    await Promise.all(files.map((file) => synchronize(file)));
+    const [length = null] = files.map((file) => fstatSync(file).size);
     await syncDirectory(directory);
-    return size;
+    return length;
   } catch {
     return null;
   } finally {
-    await Promise.all([file.close(), metadata.close()]);
+    await Promise.all(files.map((file) => closeFile(file)));
   }
 }
 
-async function publish(
-  staged: string | undefined,
-  directory: string,
-  length: number | null,
-): Promise<number | null> {
-  if (staged === undefined) return null;
+function publish(staged: string, directory: string, length: number): number | null {
   try {
     // Fails where a directory of that name holds anything.
-    if (length !== null) await rename(staged, directory);
-    else await discard(staged);
+    renameSync(staged, directory);
     return length;
   } catch {
-    await discard(staged);
     return null;
   }
 }
 
-async function discard(directory: string): Promise<void> {
-  await rm(directory, { recursive: true, force: true });
+function discard(directory: string): void {
+  rmSync(directory, { recursive: true, force: true });
 }

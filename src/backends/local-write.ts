@@ -1,4 +1,5 @@
-import { link, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { link, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { BlobMetadata, BlobSource } from '../backend.js';
 import { DepotError } from '../errors.js';
@@ -30,7 +31,7 @@ export async function createEntry(
   source: BlobSource,
   metadata: BlobMetadata,
 ): Promise<number> {
-  const staged = await makeStaged(storagePath);
+  const staged = makeStaged(storagePath);
   try {
     const length = await writeDurably(path.join(staged, fileName), source.chunks);
     await writeDurably(path.join(staged, metadataName), [encode(formatMetadata(metadata, length))]);
@@ -45,17 +46,21 @@ export async function createEntry(
 }
 
 /** A directory of its own to put a blob together in. */
-export async function makeStaged(storagePath: string): Promise<string> {
+export function makeStaged(storagePath: string): string {
   const staging = path.join(storagePath, stagingName);
   const staged = path.join(staging, newUuid());
   while (true) {
     try {
-      await mkdir(staged);
+      mkdirSync(staged);
       return staged;
     } catch (error) {
       // Not there yet, or another process has just removed it, empty.
       if (errorCode(error) !== 'ENOENT') throw error;
-      await mkdir(staging).catch(ignore('EEXIST'));
+      try {
+        mkdirSync(staging);
+      } catch (taken) {
+        if (errorCode(taken) !== 'EEXIST') throw taken;
+      }
     }
   }
 }
@@ -172,7 +177,7 @@ async function finishReplaces(directory: string): Promise<void> {
 export async function deleteEntry(storagePath: string, directory: string): Promise<void> {
   // The dot makes it fail for what is no directory.
   await stat(`${directory}/.`);
-  const trash = await makeStaged(storagePath);
+  const trash = makeStaged(storagePath);
   try {
     // Into it, not onto it: the blob may be a symbolic link to a directory elsewhere.
     await rename(directory, path.join(trash, 'deleted'));

@@ -1,9 +1,9 @@
+import fs from 'node:fs';
 import promises, { type FileHandle, mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { openLocal } from '../../src/backends/local.js';
 import { Storage } from '../../src/storage.js';
 import { chunksOf } from '../conformance/harness.js';
 
@@ -19,6 +19,7 @@ let renames: { from: string; to: string; at: number }[] = [];
 let moment = 0;
 let directory: string;
 let restore: () => void;
+let openLocal: typeof import('../../src/backends/local.js').openLocal;
 
 function now(): number {
   moment += 1;
@@ -50,17 +51,46 @@ async function watchFileSystem(): Promise<() => void> {
     await originals.sync.call(this);
     syncs.push({ file: files.get(this) ?? '', begin, end: now() });
   };
+  const restoreCalls = watchCalls();
   syncBuiltinESMExports();
   return () => {
     Object.assign(promises, { open: originals.open, link, rename });
+    restoreCalls();
     methods.sync = originals.sync;
     syncBuiltinESMExports();
   };
 }
 
+/** The same of calls that are made with descriptors, and on the spot. */
+function watchCalls(): () => void {
+  const { openSync, renameSync, fsync } = fs;
+  const names = new Map<number, string>();
+  Object.assign(fs, {
+    openSync(...args: Parameters<typeof openSync>) {
+      const file = openSync(...args);
+      names.set(file, String(args[0]));
+      return file;
+    },
+    renameSync(from: string, to: string) {
+      renameSync(from, to);
+      renames.push({ from, to, at: now() });
+    },
+    fsync(file: number, done: (error: Error | null) => void) {
+      const begin = now();
+      fsync(file, (error) => {
+        syncs.push({ file: names.get(file) ?? '', begin, end: now() });
+        done(error);
+      });
+    },
+  });
+  return () => Object.assign(fs, { openSync, renameSync, fsync });
+}
+
 beforeAll(async () => {
   directory = await mkdtemp(path.join(tmpdir(), 'depot-durability-'));
   restore = await watchFileSystem();
+  // Only now: it takes some of these functions as it is loaded.
+  ({ openLocal } = await import('../../src/backends/local.js'));
 });
 
 afterAll(async () => {
