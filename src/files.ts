@@ -1,5 +1,7 @@
+import { closeSync, fsync, openSync } from 'node:fs';
 import { type FileHandle, mkdir, open, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import type { Place } from './backend.js';
 import { DepotError, type ErrorKind, messageOf } from './errors.js';
 
@@ -36,6 +38,9 @@ export function fileError(error: unknown, what: string): DepotError {
   return new DepotError(reason.kind, `${what}: ${reason.why}`, { cause: error, ...hint });
 }
 
+/** Makes an open file or directory durable. */
+export const synchronize = promisify(fsync);
+
 const syncing = new Map<string, { running: Promise<void>; next: Promise<void> | null }>();
 
 /**
@@ -61,18 +66,18 @@ function startSync(directory: string): Promise<void> {
 }
 
 async function syncNow(directory: string): Promise<void> {
-  let handle: FileHandle;
+  let handle: number;
   try {
-    handle = await open(directory, 'r');
+    handle = openSync(directory, 'r');
   } catch (error) {
     // Windows has no handle on a directory; its renames are journaled.
     if (errorCode(error) === 'EISDIR' || process.platform === 'win32') return;
     throw error;
   }
   try {
-    await handle.sync();
+    await synchronize(handle);
   } finally {
-    await handle.close();
+    closeSync(handle);
   }
 }
 

@@ -1,17 +1,7 @@
-import {
-  close,
-  closeSync,
-  fstatSync,
-  fsync,
-  openSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, fstatSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import type { BlobMetadata } from '../backend.js';
-import { syncDirectory } from '../files.js';
+import { syncDirectory, synchronize } from '../files.js';
 import { fileName, metadataName } from './local-entry.js';
 import { formatMetadata } from './local-metadata.js';
 import { makeStaged } from './local-write.js';
@@ -28,10 +18,6 @@ interface Staged {
   readonly directory: string;
   readonly files: readonly number[];
 }
-
-const synchronize = promisify(fsync);
-// On a network it may wait for the server.
-const closeFile = promisify(close);
 
 /**
  * Does for several blobs together what `createEntry` does for one, step by step: all are written
@@ -88,7 +74,7 @@ async function makeDurable({ directory, files }: Staged): Promise<number | null>
   } catch {
     return null;
   } finally {
-    await Promise.all(files.map((file) => closeFile(file)));
+    for (const file of files) closeSync(file);
   }
 }
 

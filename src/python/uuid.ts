@@ -1,6 +1,7 @@
 /** What Python's `int` skips around a number; JavaScript's `\s` is another set. */
 const NON_ASCII_SPACE = /[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/g;
 const NON_ASCII_DIGIT = /(?![0-9])\p{Nd}/gu;
+const PLAIN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const HEXADECIMAL = /^[\t\n\v\f\r ]*\+?(?:0x_?)?([0-9a-f]+(?:_[0-9a-f]+)*)[\t\n\v\f\r ]*$/i;
 
 /**
@@ -16,6 +17,8 @@ export function acceptsUuid(text: string): boolean {
  * reads none. Equal for all spellings of one UUID.
  */
 export function canonicalUuid(text: string): string | null {
+  // As all programs write them; the rest takes twenty times as long.
+  if (PLAIN.test(text)) return text.replaceAll('-', '');
   const spelled = `{${text}}`
     .replaceAll('urn:', '')
     .replaceAll('uuid:', '')

@@ -107,10 +107,11 @@ export function groupsOf(candidates: readonly Candidate[]): ReadonlySet<string>[
 /** A text that the column could not take is refused before any of its blobs is copied. */
 function fits(column: ReferenceColumn, candidate: Candidate, context: MigrateContext): boolean {
   const { maxLength } = column.column;
+  if (maxLength === null) return true;
   const { row, moves } = candidate;
   const length = [...textAfter(candidate, new Set(moves.keys()), context)].length;
   // SQLite takes longer texts than it declares: where one stands, another does.
-  if (maxLength === null || length <= Math.max(maxLength, [...row.text].length)) return true;
+  if (length <= Math.max(maxLength, [...row.text].length)) return true;
   context.counts.references.failed += moves.size;
   context.observer.problem({
     kind: 'reference-too-long',
