@@ -90,3 +90,16 @@ export async function openMariadbDatabase(
     rows: async (sql) => (await client.query(sql))[0] as unknown[][],
   };
 }
+
+/** A database as a dump has it, removed when the test ends. */
+export async function loadMariadbDump(
+  server: string,
+  dump: string,
+): Promise<OpenedDatabase & { url: string }> {
+  const opened = await openMariadbDatabase(server, '');
+  // The dump sets what its own session finds.
+  const client = await connectClient(opened.url);
+  await client.query(dump);
+  await client.end();
+  return opened;
+}

@@ -3,19 +3,12 @@ import { describeWithServer } from '../servers/servers.js';
 import { migrate, undo } from '../transfer/runs.js';
 import { referenceText } from '../transfer/site.js';
 import { kottiSite, loadSite, type SiteHarness } from './conformance/site.js';
-import { connectClient, openMariadbDatabase } from './mariadb-harness.js';
+import { loadMariadbDump } from './mariadb-harness.js';
 
 describeWithServer('mariadb', 'a Kotti site in MariaDB', (server) => {
   const harness: SiteHarness = {
     kind: 'mysql',
-    async load(dump) {
-      const opened = await openMariadbDatabase(server, '');
-      // The dump sets what its own session finds.
-      const client = await connectClient(opened.url);
-      await client.query(dump);
-      await client.end();
-      return opened;
-    },
+    load: (dump) => loadMariadbDump(server, dump),
     quoted: (name) => `\`${name}\``,
     // A table without a key, bytes that are text, and a column of identifiers.
     mentions: (one, other) => `

@@ -81,3 +81,16 @@ export async function openPostgresDatabase(
     rows: async (sql) => (await client.query({ text: sql, rowMode: 'array' })).rows,
   };
 }
+
+/** A database as a dump has it, removed when the test ends. */
+export async function loadPostgresDump(
+  server: string,
+  dump: string,
+): Promise<OpenedDatabase & { url: string }> {
+  const opened = await openPostgresDatabase(server, '');
+  // The dump sets what its own session finds. Lines that begin with a backslash are psql's.
+  const client = await connectClient(opened.url);
+  await client.query(dump.replaceAll(/^\\.*$/gm, ''));
+  await client.end();
+  return opened;
+}

@@ -3,19 +3,12 @@ import { describeWithServer } from '../servers/servers.js';
 import { migrate, undo } from '../transfer/runs.js';
 import { referenceText } from '../transfer/site.js';
 import { kottiSite, loadSite, type SiteHarness } from './conformance/site.js';
-import { connectClient, openPostgresDatabase } from './postgres-harness.js';
+import { loadPostgresDump } from './postgres-harness.js';
 
 describeWithServer('postgres', 'a Kotti site in PostgreSQL', (server) => {
   const harness: SiteHarness = {
     kind: 'pg',
-    async load(dump) {
-      const opened = await openPostgresDatabase(server, '');
-      // The dump sets what its own session finds. Lines that begin with a backslash are psql's.
-      const client = await connectClient(opened.url);
-      await client.query(dump.replaceAll(/^\\.*$/gm, ''));
-      await client.end();
-      return opened;
-    },
+    load: (dump) => loadPostgresDump(server, dump),
     quoted: (name) => `"${name}"`,
     // A table without a key, an array, and a column of identifiers.
     mentions: (one, other) => `
