@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { messageOf } from '../errors.js';
+import { isNotFound, messageOf } from '../errors.js';
 import type { Storage } from '../storage.js';
 import { type CopyOptions, copyBlob } from './copy-blob.js';
 import { stopsTheRun } from './copy-outcome.js';
@@ -85,14 +85,13 @@ async function compare(
   const { source, target, copyOptions, signal } = options;
   const info = await source.find(id);
   if (info === null) return null;
-  if ((await target.find(targetId)) === null) {
-    return { kind: 'target-differs', message: `kept: ${target.path(targetId)} does not exist` };
-  }
   const inMemory = source.backend.holdsWholeBlobs || target.backend.holdsWholeBlobs;
   const [here, there] = await copyOptions.budget.run(
     inMemory ? info.contentLength : 0,
-    async () => [await source.hash(id, signal), await target.hash(targetId, signal)] as const,
+    async () => [await source.hash(id, signal), await hashOf(target, targetId, signal)] as const,
   );
+  if (there === null)
+    return { kind: 'target-differs', message: `kept: ${target.path(targetId)} does not exist` };
   if (here.sha256 === there.sha256) {
     findings.equal(id, here.info.version, there.info.version);
     return null;
@@ -100,6 +99,17 @@ async function compare(
   const outcome = await copyBlob({ id, targetId }, copyOptions, here.info);
   if ('kind' in outcome) return { kind: outcome.kind, message: `kept: ${outcome.message}` };
   return replaced(`${source.path(id)} was replaced since it was copied; it is copied now`);
+}
+
+async function hashOf(
+  storage: Storage,
+  id: string,
+  signal: AbortSignal,
+): Promise<Awaited<ReturnType<Storage['hash']>> | null> {
+  return storage.hash(id, signal).catch((error: unknown) => {
+    if (isNotFound(error)) return null;
+    throw error;
+  });
 }
 
 /** What was compared must be what is deleted, and what stays. */

@@ -46,6 +46,8 @@ interface BlobRow {
 export function openFindings(): Findings {
   // An empty name is a temporary file that SQLite removes itself.
   const handle = new Sqlite('');
+  // Nothing of it outlives this process.
+  handle.pragma('journal_mode = MEMORY');
   handle.exec(schema);
   const insert = handle.prepare('INSERT OR IGNORE INTO blobs (id, targetId, key) VALUES (?, ?, ?)');
   const marks = markMentions(handle);
