@@ -1,10 +1,10 @@
-import type { BigIntStats } from 'node:fs';
+import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { BlobInfo } from '../backend.js';
 import { DepotError } from '../errors.js';
 import { errorCode } from '../files.js';
-import { parseMetadata } from './local-metadata.js';
+import { damagedMetadata, parseMetadata } from './local-metadata.js';
 
 /**
  * One blob's directory in a local storage:
@@ -24,6 +24,12 @@ export const metadataName = 'metadata.json';
 export const stagedFile = '.depot-file-';
 export const stagedMetadata = '.depot-metadata-';
 export const decidedReplace = '.depot-replace-';
+
+/** Opening a named pipe would otherwise wait for somebody who writes to it. */
+const reading = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** Bytes of metadata that are read; what filedepot writes has some hundreds. */
+const metadataLimit = 1_000_000n;
 
 /** Where a blob's two parts are at this moment. */
 interface Parts {
@@ -62,7 +68,7 @@ async function openOnce(directory: string, id: string): Promise<OpenBlob | null>
   const metadataFile = path.join(directory, parts.metadata);
   const metadata = await readVersioned(metadataFile);
   if (metadata === null) return missingOrMoved(directory, parts);
-  const handle = await open(path.join(directory, parts.file), 'r').catch(nullIfMissing);
+  const handle = await open(path.join(directory, parts.file), reading).catch(nullIfMissing);
   try {
     if (await hasMoved(directory, parts, metadata.version)) {
       await handle?.close();
@@ -99,6 +105,12 @@ async function infoOf(
   metadataFile: string,
 ): Promise<BlobInfo> {
   const file = await handle.stat({ bigint: true });
+  if (isSpecial(file)) {
+    throw new DepotError(
+      'damaged',
+      `damaged blob in ${path.dirname(metadataFile)}: its file is no regular file`,
+    );
+  }
   const { contentLength, ...metadata } = parseMetadata(decode(bytes, metadataFile), metadataFile);
   return {
     id,
@@ -113,8 +125,13 @@ function decode(bytes: Uint8Array, file: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new DepotError('damaged', `damaged metadata in ${file}: it is not UTF-8`);
+    throw damagedMetadata(file, 'it is not UTF-8');
   }
+}
+
+/** A pipe, a socket or a device; of a directory the system says so when it is read. */
+function isSpecial(found: BigIntStats): boolean {
+  return !found.isFile() && !found.isDirectory();
 }
 
 /** A file's content, and what `fingerprint` says of it. */
@@ -124,11 +141,13 @@ interface Versioned {
 }
 
 async function readVersioned(file: string): Promise<Versioned | null> {
-  const handle = await open(file, 'r').catch(nullIfMissing);
+  const handle = await open(file, reading).catch(nullIfMissing);
   if (handle === null) return null;
   try {
-    const version = versionOf(await handle.stat({ bigint: true }));
-    return { version, bytes: await handle.readFile() };
+    const found = await handle.stat({ bigint: true });
+    if (isSpecial(found)) throw damagedMetadata(file, 'it is no regular file');
+    if (found.size > metadataLimit) throw damagedMetadata(file, 'it is larger than 1 MB');
+    return { version: versionOf(found), bytes: await handle.readFile() };
   } finally {
     await handle.close();
   }

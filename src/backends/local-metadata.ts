@@ -38,7 +38,7 @@ export function parseMetadata(text: string, file: string): LocalMetadata {
   const filename = object.get('filename') ?? 'unnamed';
   const contentType = object.get('content_type') ?? 'application/octet-stream';
   if (typeof filename !== 'string' || typeof contentType !== 'string') {
-    throw damaged(file, 'filename and content_type must be text');
+    throw damagedMetadata(file, 'filename and content_type must be text');
   }
   return {
     filename,
@@ -54,7 +54,7 @@ function objectOf(text: string, file: string): JsonObject {
   try {
     value = parseJson(text);
   } catch (error) {
-    throw damaged(file, messageOf(error));
+    throw damagedMetadata(file, messageOf(error));
   }
   if (value instanceof Map) return value;
   const pairs = Array.isArray(value) ? value : null;
@@ -63,7 +63,7 @@ function objectOf(text: string, file: string): JsonObject {
   ) {
     return new Map(pairs as [string, JsonValue][]);
   }
-  throw damaged(file, 'it is no JSON object');
+  throw damagedMetadata(file, 'it is no JSON object');
 }
 
 function lengthOf(value: JsonValue): number | null {
@@ -74,10 +74,11 @@ function lengthOf(value: JsonValue): number | null {
 function timeOf(value: JsonValue, file: string): Date | null {
   if (value === null || value === '') return null;
   const time = typeof value === 'string' ? parseUtc(value) : null;
-  if (time === null) throw damaged(file, 'last_modified is no time');
+  if (time === null) throw damagedMetadata(file, 'last_modified is no time');
   return time;
 }
 
-function damaged(file: string, why: string): DepotError {
+/** The error for a `metadata.json` that cannot be read. */
+export function damagedMetadata(file: string, why: string): DepotError {
   return new DepotError('damaged', `damaged metadata in ${file}: ${why}`);
 }

@@ -41,7 +41,7 @@ export class Output {
 
   /** A line of data, or with `--json` the object. Waits for a slow reader. */
   async data(line: string, object: unknown): Promise<void> {
-    await this.raw(`${this.json ? JSON.stringify(object) : escapeControls(line)}\n`);
+    await this.raw(`${this.json ? jsonOf(object) : escapeControls(line)}\n`);
   }
 
   /**
@@ -74,7 +74,7 @@ export class Output {
   /** An item that was not done: always said, and with `--json` an object among the data. */
   problem(line: string, object: unknown): void {
     this.#err.write(`depot: ${escapeControls(line)}\n`);
-    if (this.json) this.#out.write(`${JSON.stringify(object)}\n`);
+    if (this.json) this.#out.write(`${jsonOf(object)}\n`);
   }
 
   /** One failed item, or the end of a command: always said. */
@@ -89,12 +89,24 @@ export class Output {
   }
 }
 
+/**
+ * One line of JSON. What that leaves alone and a terminal would obey is written as `\u…`, which any
+ * reader takes for the same.
+ */
+function jsonOf(object: unknown): string {
+  return JSON.stringify(object).replaceAll(/[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, escaped);
+}
+
 /** Text whose control characters are shown instead of obeyed, so that it stays on its line. */
 export function escapeControls(text: string): string {
   return text.replaceAll(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, (character) => {
     const named: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
-    return named[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    return named[character] ?? escaped(character);
   });
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** Bytes for people: `430 kB`. */

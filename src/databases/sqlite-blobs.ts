@@ -17,8 +17,11 @@ const kottiTable = `
     content_length INTEGER, last_modified DATETIME, data BLOB, PRIMARY KEY (id));
   CREATE INDEX IF NOT EXISTS ix_blobs_file_id ON blobs (file_id);`;
 
-const rowColumns = `id, file_id AS fileId, filename, content_type AS contentType,
-  content_length AS contentLength, octet_length(data) AS dataLength, last_modified AS lastModified`;
+/** SQLite lets anybody write values of any type into any column: a length that is no number is none. */
+const rowColumns = `id, CAST(file_id AS TEXT) AS fileId, CAST(filename AS TEXT) AS filename,
+  CAST(content_type AS TEXT) AS contentType,
+  CASE typeof(content_length) WHEN 'integer' THEN content_length END AS contentLength,
+  octet_length(data) AS dataLength, CAST(last_modified AS TEXT) AS lastModified`;
 
 /** A row as the driver gives it: row numbers do not fit a JavaScript number, so all are bigint. */
 interface WideRow extends Omit<BlobRow, 'contentLength' | 'dataLength'> {
@@ -36,12 +39,7 @@ function rowOf({ contentLength, dataLength, ...row }: WideRow): BlobRow {
 }
 
 interface WideRowWithData extends WideRow {
-  /** Text, too, is what SQLite lets anybody write there. */
-  readonly data: Buffer | string | null;
-}
-
-function withData({ data, ...row }: WideRowWithData): { row: BlobRow; data: Buffer | null } {
-  return { row: rowOf(row), data: typeof data === 'string' ? Buffer.from(data) : data };
+  readonly data: Buffer | string | number | bigint | null;
 }
 
 /** Kotti's table `blobs` in SQLite, whose drivers give and take a blob only whole. */
@@ -54,6 +52,12 @@ export function openBlobTable(connection: SqliteConnection): BlobTable {
       .safeIntegers()
       .all(fileId)
       .map(rowOf);
+  const withData = ({ data, ...row }: WideRowWithData): { row: BlobRow; data: Buffer | null } => {
+    if (data === null || Buffer.isBuffer(data)) return { row: rowOf(row), data };
+    // Text, whose bytes need not be UTF-8. Cast in the first place, every blob would be copied.
+    const bytes = statement<[bigint], Buffer>('SELECT CAST(data AS BLOB) FROM blobs WHERE id = ?');
+    return { row: rowOf(row), data: bytes.pluck().get(row.id) ?? null };
+  };
   // Each statement of its own would lock the file, and look for what others left.
   const atOnce = handle.transaction(<T>(read: () => T): T => read()) as <T>(read: () => T) => T;
   const together = groupCommit(connection, 'write to the table blobs');
@@ -68,7 +72,7 @@ export function openBlobTable(connection: SqliteConnection): BlobTable {
     page: (after, limit) =>
       run('list blobs', () =>
         statement<[number | bigint, number], { id: bigint; fileId: string }>(
-          'SELECT id, file_id AS fileId FROM blobs WHERE id > ? AND file_id IS NOT NULL ORDER BY id LIMIT ?',
+          'SELECT id, CAST(file_id AS TEXT) AS fileId FROM blobs WHERE id > ? AND file_id IS NOT NULL ORDER BY id LIMIT ?',
         )
           .safeIntegers()
           .all(after ?? -(2n ** 63n), limit),
