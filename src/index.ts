@@ -9,10 +9,19 @@ export type {
   Place,
   ServiceCopy,
 } from './backend.js';
+export { configurationOf, type Settings, type StorageOptions } from './config/from-object.js';
 export { type Configuration, loadConfiguration } from './config/settings.js';
 export type { Shard } from './databases/shard.js';
 export { DepotError, type ErrorKind, exitCodes } from './errors.js';
-export { Manager, type StorageDescription } from './manager.js';
+export {
+  type Content,
+  type FileAttributes,
+  FileIntent,
+  type Upload,
+  uploadOf,
+} from './library/file-intent.js';
+export type { ReadOptions, StoredFile } from './library/stored-file.js';
+export { Manager, type StorageDescription, type StoreOptions } from './manager.js';
 export type { ModuleContext, StandardSchema, StorageModule } from './modules/contract.js';
 export { Storage, type WriteOptions, type Written } from './storage.js';
 export type { Counts, Observer, Problem, ProblemKind } from './transfer/report.js';

@@ -7,6 +7,8 @@ import {
 import { redactSqlalchemyUrl } from './config/sqlalchemy-url.js';
 import type { Database, SqlDatabase } from './databases/database.js';
 import { DepotError } from './errors.js';
+import { type Content, type FileAttributes, uploadOf } from './library/file-intent.js';
+import { type StoredFile, storedFile } from './library/stored-file.js';
 import { locateModule } from './modules/locate.js';
 import type { NetworkOptions } from './network.js';
 import { backendNames, kindOf, openBackend } from './registry.js';
@@ -26,6 +28,12 @@ export interface StorageDescription {
   readonly options: Readonly<Record<string, string>>;
 }
 
+export interface StoreOptions extends FileAttributes {
+  /** Name or alias of a storage; else the default one. */
+  readonly storage?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Milliseconds without a sign of a server after which a request to it counts as failed. */
 const idleTimeout = 60_000;
 
@@ -39,7 +47,7 @@ export class Manager {
 
   /** `notice` takes what is worth telling the user, such as a path that Python reads otherwise. */
   constructor(configuration: Configuration, notice: (text: string) => void = () => {}) {
-    this.configuration = configuration;
+    this.configuration = { ...configuration, aliases: new Map(configuration.aliases) };
     this.#notice = notice;
   }
 
@@ -67,8 +75,50 @@ export class Manager {
     return this.configuration.defaultStorage;
   }
 
-  /** The storage of that name or alias. */
-  storage(name: string): Promise<Storage> {
+  /** Lets files be put into the storage of that name or alias from now on. */
+  setDefault(name: string): void {
+    this.configuration.defaultStorage = this.#settings(name).name;
+  }
+
+  /**
+   * Lets another name stand for a storage from now on. Files are stored under the storage's own
+   * name, so that an alias may stand for another one tomorrow.
+   */
+  alias(alias: string, storage: string): void {
+    const { storages, aliases } = this.configuration;
+    const taken = storages.some(({ name }) => name === alias);
+    if (taken) throw new DepotError('usage', `${JSON.stringify(alias)} is the name of a storage`);
+    aliases.set(alias, this.#settings(storage).name);
+  }
+
+  /** The default storage, or that of this name or alias. */
+  storage(name: string = this.defaultName()): Promise<Storage> {
+    const settings = this.#settings(name);
+    return once(this.#storages, settings.name, () => this.#open(settings));
+  }
+
+  /** The stored file of a path `storage/id`. */
+  async getFile(blobPath: string): Promise<StoredFile> {
+    const { storage, id } = await this.locate(blobPath);
+    return storedFile(storage, await storage.info(id));
+  }
+
+  /** Stores a content in the default storage, or in that of another name or alias. */
+  async store(content: Content, options: StoreOptions = {}): Promise<StoredFile> {
+    const { storage: name, signal, ...attributes } = options;
+    const storage = await this.storage(name);
+    const { chunks, ...upload } = await uploadOf(content, attributes);
+    const { id } = await storage.create(chunks, { ...upload, signal });
+    return storedFile(storage, await storage.info(id));
+  }
+
+  /** Where the application serves the blob of a path `storage/id`, for a link. */
+  urlFor(blobPath: string): string {
+    const parts = blobPath.split('/').map((part) => encodeURIComponent(part));
+    return [this.configuration.mountpoint, ...parts].join('/');
+  }
+
+  #settings(name: string): StorageSettings {
     const { storages, aliases, file } = this.configuration;
     const settings = storages.find((one) => one.name === (aliases.get(name) ?? name));
     if (settings === undefined) {
@@ -76,7 +126,7 @@ export class Manager {
         hint: `It has: ${storages.map((one) => one.name).join(', ') || 'none'}.`,
       });
     }
-    return once(this.#storages, settings.name, () => this.#open(settings));
+    return settings;
   }
 
   /** Splits `storage/id`; a storage's name may hold a slash, so the longest known one counts. */

@@ -25,6 +25,7 @@ const rooms = [
   'modules',
   'registry',
   'storage',
+  'library',
   'manager',
   'references',
   'transfer',

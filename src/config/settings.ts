@@ -12,8 +12,9 @@ export type { StorageSettings } from './storages.js';
 
 /** What a configuration file and the environment say, before any backend has seen it. */
 export interface Configuration {
-  /** Absolute path, and its directory. */
+  /** Absolute path, or what stands for it in messages where there is no file. */
   file: string;
+  /** That relative paths are relative to. */
   directory: string;
   /** The application's name; undefined where the file has only sections of our own. */
   app: string | undefined;
@@ -125,7 +126,11 @@ function setOption(storage: StorageSettings, option: string, setting: Setting): 
   else storage.options.set(option, setting);
 }
 
-function checkedAliases(storages: StorageSettings[], own: OwnSections): Map<string, string> {
+/** @throws DepotError `config` for an alias that is a storage's name, or that stands for none */
+export function checkedAliases(
+  storages: StorageSettings[],
+  own: Pick<OwnSections, 'aliases'>,
+): Map<string, string> {
   const names = storages.map(({ name }) => name);
   const aliases = new Map<string, string>();
   for (const [alias, { value, origin }] of own.aliases) {
@@ -142,7 +147,8 @@ function checkedAliases(storages: StorageSettings[], own: OwnSections): Map<stri
   return aliases;
 }
 
-function chooseDefault(
+/** @throws DepotError `config` where no storage has that name */
+export function chooseDefault(
   storages: StorageSettings[],
   aliases: Map<string, string>,
   setting: Setting | undefined,
