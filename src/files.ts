@@ -100,7 +100,7 @@ export async function writeDurably(
 }
 
 /** Writes all of it, however much the system takes at once. */
-export async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
+async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
   let written = 0;
   while (written < chunk.byteLength) {
     written += (await handle.write(chunk, written)).bytesWritten;
