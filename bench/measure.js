@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 export const depot = fileURLToPath(new URL('../bin/depot.js', import.meta.url));
 const peakMemory = fileURLToPath(new URL('peak-memory.js', import.meta.url));
 
-/** Runs Node and returns its wall-clock seconds and its peak resident memory in MB. */
-export function runNode(args, options = {}) {
+/** Runs Node, which may end with one of these codes: its wall-clock seconds and its peak resident memory in MB. */
+export function runNode(args, { codes = [0], ...options } = {}) {
   const started = process.hrtime.bigint();
   const { status, stderr } = spawnSync(process.execPath, ['--import', peakMemory, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -18,7 +18,8 @@ export function runNode(args, options = {}) {
   });
   const seconds = Number(process.hrtime.bigint() - started) / 1e9;
   const [, kilobytes] = /peak memory: (\d+)\n$/.exec(stderr) ?? [];
-  if (status !== 0 || kilobytes === undefined) throw new Error(`${args.join(' ')}: ${stderr}`);
+  if (!codes.includes(status) || kilobytes === undefined)
+    throw new Error(`${args.join(' ')}: ${stderr}`);
   return { seconds, megabytes: (Number(kilobytes) * 1024) / 1e6 };
 }
 

@@ -27,6 +27,12 @@ export function makeSite(directory, { blobs, size }) {
       content_type VARCHAR(100), content_length INTEGER, last_modified DATETIME, data BLOB);
     CREATE INDEX ix_blobs_file_id ON blobs (file_id);
     CREATE TABLE files (id INTEGER PRIMARY KEY, data VARCHAR(4096));`);
+  addBlobs(database, { blobs, size });
+  database.close();
+}
+
+/** Adds so many blobs to the database, each with a reference. */
+export function addBlobs(database, { blobs, size }) {
   const blob = database.prepare(
     "INSERT INTO blobs VALUES (NULL, ?, 'a.bin', 'text/plain', ?, '2026-01-02 03:04:05.000000', ?)",
   );
@@ -41,7 +47,6 @@ export function makeSite(directory, { blobs, size }) {
     );
   }
   database.exec('COMMIT');
-  database.close();
 }
 
 export function openDatabase(directory) {
