@@ -1,5 +1,5 @@
-import Sqlite from 'better-sqlite3';
 import { markMentions } from './mention-marks.js';
+import { openTemporaryDatabase } from './temporary-database.js';
 
 /** A blob of the source that a reference names in the target now. */
 export interface MovedBlob {
@@ -15,8 +15,6 @@ export interface MovedBlob {
 export interface Findings {
   /** A blob of the source, and the identifier that it has in the target. */
   add(id: string, targetId: string): void;
-  /** Runs several of the following in one transaction. */
-  record(action: () => void): void;
   /** A reference names this blob of the target. */
   moved(targetId: string): void;
   /** Whatever `text` mentions is mentioned at `where`. */
@@ -42,13 +40,9 @@ interface BlobRow {
   readonly targetVersion: string | null;
 }
 
-/** Opens an empty store of findings: a temporary file, since there may be millions of blobs. */
+/** Opens an empty store of findings, for any number of blobs. */
 export function openFindings(): Findings {
-  // An empty name is a temporary file that SQLite removes itself.
-  const handle = new Sqlite('');
-  // Nothing of it outlives this process.
-  handle.pragma('journal_mode = MEMORY');
-  handle.exec(schema);
+  const handle = openTemporaryDatabase(schema);
   const insert = handle.prepare('INSERT OR IGNORE INTO blobs (id, targetId, key) VALUES (?, ?, ?)');
   const marks = markMentions(handle);
   const markMoved = handle.prepare('UPDATE blobs SET moved = 1 WHERE targetId = ?');
@@ -60,7 +54,6 @@ export function openFindings(): Findings {
   );
   return {
     add: (id, targetId) => void insert.run(id, targetId, marks.keyOf(id)),
-    record: (action) => handle.transaction(action)(),
     moved: (targetId) => void markMoved.run(targetId),
     mentioned: (text, where) => marks.mentioned(text, where),
     equal: (id, ...versions) => void markEqual.run(...versions, id),

@@ -118,12 +118,10 @@ async function readTexts(
   let references = 0;
   for await (const { column, rows } of allTexts(database)) {
     if (signal.aborted) return;
-    inventory.record(() => {
-      for (const row of rows) {
-        references += parseReferenceText(row.text)?.references.length ?? 0;
-        inventory.mentioned(row.text, rowName(column, row));
-      }
-    });
+    for (const row of rows) {
+      references += parseReferenceText(row.text)?.references.length ?? 0;
+      inventory.mentioned(row.text, rowName(column, row));
+    }
   }
   counts.references.scanned += references;
   if (references > 0) return;

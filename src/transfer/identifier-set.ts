@@ -1,4 +1,4 @@
-import Sqlite from 'better-sqlite3';
+import { openTemporaryDatabase } from './temporary-database.js';
 
 /** A set of identifiers, however many. */
 export interface IdentifierSet extends Iterable<string> {
@@ -8,11 +8,9 @@ export interface IdentifierSet extends Iterable<string> {
   close(): void;
 }
 
-/** Opens an empty set: a temporary file, since there may be millions. */
+/** Opens an empty set, for any number of identifiers. */
 export function openIdentifiers(): IdentifierSet {
-  // An empty name is a temporary file that SQLite removes itself.
-  const handle = new Sqlite('');
-  handle.exec('CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID');
+  const handle = openTemporaryDatabase('CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID');
   const insert = handle.prepare('INSERT OR IGNORE INTO ids VALUES (?)');
   const select = handle.prepare<[string], number>('SELECT 1 FROM ids WHERE id = ?').pluck();
   const count = handle.prepare<[], number>('SELECT count(*) FROM ids').pluck();

@@ -1,5 +1,5 @@
-import Sqlite from 'better-sqlite3';
 import { markMentions } from './mention-marks.js';
+import { openTemporaryDatabase } from './temporary-database.js';
 
 /** A blob of one of several places, numbered from 0. */
 export interface PlacedBlob {
@@ -11,8 +11,6 @@ export interface PlacedBlob {
 export interface Inventory {
   /** Says false where the place has shown that identifier before. */
   add(blob: PlacedBlob): boolean;
-  /** Runs several of the following in one transaction. */
-  record(action: () => void): void;
   /** A reference at `where` names this blob, whether it has been added or not. */
   named(blob: PlacedBlob, where: string): void;
   /** Whatever `text` mentions is not unnamed. */
@@ -39,11 +37,9 @@ const schema = `
 
 type Numbered<T> = T & { readonly number: number };
 
-/** Opens an empty inventory: a temporary file, since there may be millions of blobs. */
+/** Opens an empty inventory, for any number of blobs. */
 export function openInventory(): Inventory {
-  // An empty name is a temporary file that SQLite removes itself.
-  const handle = new Sqlite('');
-  handle.exec(schema);
+  const handle = openTemporaryDatabase(schema);
   const marks = markMentions(handle);
   const insert = handle.prepare('INSERT OR IGNORE INTO blobs (place, id, key) VALUES (?, ?, ?)');
   const markNamed = handle.prepare('UPDATE blobs SET named = 1 WHERE place = ? AND id = ?');
@@ -60,7 +56,6 @@ export function openInventory(): Inventory {
   }
   return {
     add: ({ place, id }) => insert.run(place, id, marks.keyOf(id)).changes === 1,
-    record: (action) => handle.transaction(action)(),
     named({ place, id }, where) {
       if (markNamed.run(place, id).changes > 0) return;
       // In another spelling it may be there.

@@ -77,22 +77,20 @@ async function scan(
   let references = 0;
   for await (const { column, rows } of allTexts(database)) {
     if (signal.aborted) return references;
-    findings.record(() => {
-      for (const row of rows) {
-        const text = preview(row.text);
-        const parsed = parseReferenceText(text);
-        references += parsed?.references.length ?? 0;
-        for (const reference of parsed?.references ?? []) {
-          for (const id of sourceIds(reference, targetNames)) findings.moved(id);
-        }
-        const rest =
-          parsed === null
-            ? text
-            : formatReferenceText(parsed, (one) => eraseNames(one, targetNames, publicUrl));
-        const names = find(rest).map(({ start, end }) => ({ start, end, by: ' ' }));
-        findings.mentioned(replaceNames(rest, names), rowName(column, row));
+    for (const row of rows) {
+      const text = preview(row.text);
+      const parsed = parseReferenceText(text);
+      references += parsed?.references.length ?? 0;
+      for (const reference of parsed?.references ?? []) {
+        for (const id of sourceIds(reference, targetNames)) findings.moved(id);
       }
-    });
+      const rest =
+        parsed === null
+          ? text
+          : formatReferenceText(parsed, (one) => eraseNames(one, targetNames, publicUrl));
+      const names = find(rest).map(({ start, end }) => ({ start, end, by: ' ' }));
+      findings.mentioned(replaceNames(rest, names), rowName(column, row));
+    }
   }
   return references;
 }
