@@ -1,6 +1,5 @@
 // Everyday commands on 100,000 blobs, in local files and in SQLite: time, memory, and whether ten
-// times as many take ten times as long. By hand (it takes some minutes):
-//     node bench/administration.js
+// times as many take ten times as long: npm run bench -- --administration
 import { depot, inDirectory, report, runNode } from './measure.js';
 import { addBlobs, makeSite, openDatabase } from './site.js';
 

@@ -2,11 +2,17 @@
 //     npm run bench                        our own limits: start-up, memory, listing, throughput, scanning
 //     npm run bench -- --compare           beside other tools; --quick: fewer blobs, some minutes
 //     npm run bench -- --compare --write   the same into bench/RESULTS.md
-const [compare, quick, write] = ['--compare', '--quick', '--write'].map((option) =>
-  process.argv.includes(option),
-);
+//     npm run bench -- --administration    everyday commands on 100,000 blobs, some minutes
+const [compare, quick, write, administration] = [
+  '--compare',
+  '--quick',
+  '--write',
+  '--administration',
+].map((option) => process.argv.includes(option));
 
-if (compare) {
+if (administration) {
+  await import('./administration.js');
+} else if (compare) {
   const { compareDatabases } = await import('./compare-databases.js');
   const { compareServices } = await import('./compare-services.js');
   const { skipped, versions, writeResults } = await import('./results.js');

@@ -36,7 +36,8 @@ async function follow(document: string, change: World = {}): Promise<void> {
     }
     const ended = await shell(here, script);
     const at = `${document}:${line}`;
-    expect({ at, script, ...ended, stdout: '' }).toMatchObject({ code: codes[text] ?? code });
+    const why = `${at} is run; placeholders and exceptions are in test/docs/command-lines.ts`;
+    expect({ script, ...ended, stdout: '' }, why).toMatchObject({ code: codes[text] ?? code });
     expect(ended.err).not.toMatch(/^\s+at /m);
   }
 }
