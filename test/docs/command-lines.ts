@@ -45,7 +45,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   'npm install -g ./filedepot-0.1.0.tgz': 'is run by .ci/run, in a directory',
   'npm ci && npm run demo': 'is run by .ci/run',
   'npm ci && npm test': 'is running',
-  'npm install filedepot': 'is run by .ci/run, from the package that it packs',
+  'npm install ./filedepot-0.1.0.tgz': 'is run by .ci/run, with the package that it packs',
   'npm install --save-dev filedepot vitest fast-check': 'is run by .ci/run',
   'depot [-c FILE[#APP]] [--json] [-q | -v] COMMAND …': 'is the synopsis',
 };
