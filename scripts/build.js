@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { build } from 'rolldown';
 
 /**
@@ -31,6 +32,7 @@ await build({
     conformance: 'test/conformance.ts',
     'cli/main': 'src/cli/main.ts',
     'cli/version': 'src/cli/version.ts',
+    'cli/man': 'src/cli/man.ts',
   },
   platform: 'node',
   external: [
@@ -45,3 +47,6 @@ await build({
   treeshake: { propertyReadSideEffects: false },
   output: { dir: 'dist', format: 'esm', chunkFileNames: 'chunks/[name].js', cleanDir: true },
 });
+
+const { manualPage } = await import('../dist/cli/man.js');
+await writeFile(new URL('../dist/depot.1', import.meta.url), await manualPage());

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Context } from './context.js';
+import { examplesText } from './examples.js';
 import { escapeControls } from './output.js';
 
 interface CommandEntry {
@@ -89,8 +90,12 @@ export async function registerCommands(
   explainUsage(program, 'depot');
 }
 
-/** Errors in depot's words, with where to look; a wrong option's with the options there are. */
+/**
+ * Errors in depot's words, with where to look; a wrong option's with the options there are. Help
+ * with examples.
+ */
 function explainUsage(command: Command, name: string): void {
+  command.addHelpText('after', examplesText(command.name()));
   command.showHelpAfterError(`Show the usage with: ${name} --help`);
   command.configureOutput({
     outputError(text, write) {

@@ -1,11 +1,11 @@
-import { Command, CommanderError, Option } from 'commander';
+import { CommanderError } from 'commander';
 import { DepotError, exitCodes } from '../errors.js';
 import type { Manager } from '../manager.js';
 import { registerCommands } from './commands.js';
 import type { Context } from './context.js';
 import { counted, Output, OutputError, type Verbosity } from './output.js';
+import { createProgram } from './program.js';
 import { watchSignals } from './signals.js';
-import { readVersion } from './version.js';
 
 interface GlobalOptions {
   readonly config?: string;
@@ -40,27 +40,6 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function createProgram(): Command {
-  return new Command('depot')
-    .description('Administers the blob storages of filedepot and the Kotti CMS.')
-    .option(
-      '-c, --config <file>',
-      'configuration: FILE or FILE#APP (default: $DEPOT_CONFIG, else ./depot.ini)',
-    )
-    .option('--json', 'one JSON object per line on standard output')
-    .addOption(new Option('-q, --quiet', 'only data and errors').conflicts('verbose'))
-    .option('-v, --verbose', 'say more on standard error')
-    .option('-V, --version', 'print the version')
-    .on('option:version', printVersion)
-    .exitOverride();
-}
-
-/** Unlike commander's own way this reads the version only when it is asked for. */
-function printVersion(): never {
-  process.stdout.write(`${readVersion()}\n`);
-  throw new CommanderError(0, 'commander.version', '');
-}
-
 let opened: Promise<Manager> | undefined;
 
 function createContext(options: GlobalOptions, signal: AbortSignal): Context {
@@ -85,13 +64,19 @@ function createContext(options: GlobalOptions, signal: AbortSignal): Context {
 }
 
 async function openManager(config: string | undefined, output: Output): Promise<Manager> {
-  const [{ loadConfiguration }, { Manager }] = await Promise.all([
+  const [{ loadConfiguration }, { Manager }, { exposedSecrets }] = await Promise.all([
     import('../config/settings.js'),
     import('../manager.js'),
+    import('./exposed-secrets.js'),
   ]);
   const file = config ?? (process.env.DEPOT_CONFIG || 'depot.ini');
   const configuration = await loadConfiguration({ file, env: process.env });
   for (const notice of configuration.notices) output.detail(notice);
+  for (const exposed of await exposedSecrets(configuration)) {
+    output.note(
+      `${exposed} holds secrets, and everybody on this machine may read it: chmod o-r ${exposed}`,
+    );
+  }
   return new Manager(configuration, (text) => output.note(text));
 }
 

@@ -25,7 +25,7 @@ export async function countDeletable(options: PreviewOptions): Promise<void> {
   try {
     for await (const id of source.list()) findings.add(id, target.idFor(id));
     await findMentions({ ...options, target, preview: previewer(options) }, findings);
-    for (const { mention } of findings.blobs()) {
+    for (const { mention } of findings.blobs('')) {
       if (mention === null) options.counts.blobs.deleted += 1;
     }
   } finally {

@@ -4,6 +4,7 @@ import type { Storage } from '../storage.js';
 import { type CopyOptions, copyBlob } from './copy-blob.js';
 import { stopsTheRun } from './copy-outcome.js';
 import { type Findings, type MovedBlob, openFindings } from './findings.js';
+import type { Limits } from './limits.js';
 import { findMentions, type ProtectionOptions } from './protection.js';
 import type { Counts, Observer, ProblemKind } from './report.js';
 import type { State } from './state.js';
@@ -19,27 +20,67 @@ export interface DeleteOptions extends ProtectionOptions {
   readonly keepFor?: number | undefined;
   /** Knows when references moved. */
   readonly state: State;
+  readonly limits?: Limits | undefined;
 }
+
+/** Milliseconds for which blobs are compared before those that are equal are deleted, at least. */
+const leastComparing = 10_000;
+/** Milliseconds for which blobs are deleted before the databases are searched again, at least. */
+const leastDeleting = 1000;
 
 /**
  * Deletes from the source the blobs that references name in the target now, that nothing mentions
  * any more, and whose copy has, byte for byte, what the source has. Comparing takes long: the
- * databases are searched again behind it, and then nothing is left to do but to delete.
+ * databases are searched again behind it, and again while blobs are deleted, each time for about as
+ * long as a search takes. What has been compared is deleted before more is, so that a run that is
+ * stopped early has done a part.
  */
 export async function deleteSource(options: DeleteOptions): Promise<void> {
-  const { source, target, counts, keepFor } = options;
+  const { source, target, counts, keepFor, signal } = options;
   const findings = openFindings();
   if (keepFor !== undefined) counts.kept = { blobs: 0, until: null };
   try {
     for await (const id of source.list()) findings.add(id, target.idFor(id));
-    await findMentions(options, findings);
-    await forEachMoved(findings, options, (blob) => compare(blob, findings, options));
-    if (options.signal.aborted) return;
-    await findMentions(options, findings);
-    await forEachMoved(findings, options, (blob) => remove(blob, options));
+    let searching = await timed(() => findMentions(options, findings));
+    let done: string | null = '';
+    while (done !== null && !signal.aborted) {
+      const comparing = until(Math.max(leastComparing, 4 * searching));
+      const from: string = done;
+      done = await forEachMoved(findings, { from, to: null, while: comparing }, options, (blob) =>
+        compare(blob, findings, options),
+      );
+      searching = await deleteEqual(findings, { from, to: done }, options);
+    }
   } finally {
     findings.close();
   }
+}
+
+/** Deletes the blobs of a part that are equal; returns the milliseconds that a search takes. */
+async function deleteEqual(
+  findings: Findings,
+  { from, to }: { from: string; to: string | null },
+  options: DeleteOptions,
+): Promise<number> {
+  let searching = 0;
+  let done: string | null = from;
+  while (done !== null && !options.signal.aborted) {
+    searching = await timed(() => findMentions(options, findings));
+    const part = { from: done, to, while: until(Math.max(leastDeleting, searching)) };
+    done = await forEachMoved(findings, part, options, (blob) => remove(blob, options));
+  }
+  return searching;
+}
+
+async function timed(action: () => Promise<void>): Promise<number> {
+  const begun = performance.now();
+  await action();
+  return performance.now() - begun;
+}
+
+function until(milliseconds: number): () => boolean {
+  const end = performance.now() + milliseconds;
+  return () => performance.now() < end;
 }
 
 /** Whether the blob's reference moved too short a time ago; of what no state knows, this is noted now. */
@@ -55,12 +96,33 @@ function isKept(id: string, { source, state, counts, keepFor }: DeleteOptions): 
 /** Why a blob is kept. */
 type Kept = { kind: ProblemKind; message: string };
 
-/** Does something with the moved blobs, several at once, and reports those that are kept for a reason. */
+/** Blobs behind `from`, up to `to` (null: to the end), as long as `while` says so. */
+interface Part {
+  readonly from: string;
+  readonly to: string | null;
+  while(): boolean;
+}
+
+/**
+ * Does something with the moved blobs of a part, several at once, and reports those that are kept
+ * for a reason. Returns the last of them where it stopped before the end, else null.
+ */
 async function forEachMoved(
   findings: Findings,
-  { source, signal, observer, counts, concurrency }: DeleteOptions,
+  part: Part,
+  { source, signal, observer, counts, concurrency, limits }: DeleteOptions,
   action: (blob: MovedBlob) => Promise<Kept | null>,
-): Promise<void> {
+): Promise<string | null> {
+  let stoppedAt: string | null = null;
+  function* blobs(): Generator<MovedBlob> {
+    for (const blob of findings.blobs(part.from)) {
+      if (part.to !== null && blob.id > part.to) return;
+      yield blob;
+      if (part.while()) continue;
+      stoppedAt = blob.id;
+      return;
+    }
+  }
   const one = async (blob: MovedBlob): Promise<void> => {
     if (signal.aborted) return;
     const kept = await action(blob).catch((error: unknown): Kept => {
@@ -72,7 +134,10 @@ async function forEachMoved(
     }
     observer.progress(counts);
   };
-  await pMap(findings.blobs(), one, { concurrency });
+  // Those that wait for a limit would be deleted long after the databases were searched.
+  const atOnce = Math.min(concurrency, limits?.operationsPerSecond ?? concurrency);
+  await pMap(blobs(), one, { concurrency: atOnce });
+  return stoppedAt === part.to ? null : stoppedAt;
 }
 
 async function compare(

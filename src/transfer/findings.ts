@@ -20,8 +20,11 @@ export interface Findings {
   /** Whatever `text` mentions is mentioned at `where`. */
   mentioned(text: string, where: string): void;
   equal(id: string, sourceVersion: string, targetVersion: string): void;
-  /** The moved blobs in the order of their identifiers; they may be changed on the way. */
-  blobs(): Iterable<MovedBlob>;
+  /**
+   * The moved blobs in the order of their identifiers, those behind `after`; they may be changed on
+   * the way.
+   */
+  blobs(after: string): Iterable<MovedBlob>;
   close(): void;
 }
 
@@ -57,8 +60,8 @@ export function openFindings(): Findings {
     moved: (targetId) => void markMoved.run(targetId),
     mentioned: (text, where) => marks.mentioned(text, where),
     equal: (id, ...versions) => void markEqual.run(...versions, id),
-    *blobs() {
-      for (let row = selectMoved.get(''); row !== undefined; row = selectMoved.get(row.id)) {
+    *blobs(after) {
+      for (let row = selectMoved.get(after); row !== undefined; row = selectMoved.get(row.id)) {
         const { id, targetId, mention, sourceVersion, targetVersion } = row;
         const compared = sourceVersion !== null && targetVersion !== null;
         const equal = compared ? { sourceVersion, targetVersion } : null;

@@ -13,11 +13,12 @@ import { copyBlobs, copyReplaced, type Found, type Outcomes } from './copy-page.
 import type { MigrateContext } from './migrate.js';
 import {
   asStored,
-  changeOf,
+  changeEach,
   ownAttempts,
   type RowChange,
   readAgain,
   recordOf,
+  reportRefused,
 } from './row-change.js';
 import { lookUpFiles, select } from './selection.js';
 
@@ -144,7 +145,7 @@ async function changeReferences(
   column: ReferenceColumn,
   planned: readonly Change[],
   context: MigrateContext,
-): Promise<Change[]> {
+): Promise<readonly Change[]> {
   const { counts, state, observer, dryRun, source, target, moved: movedIds } = context;
   const changes = await asStored(column, planned);
   const moved = (made: readonly Change[]): void => {
@@ -164,12 +165,13 @@ async function changeReferences(
     moved: [...change.ids].map((id) => source.path(id)),
   }));
   state.recordIntent(records);
-  const made = await column.database.change(changes.map((change) => changeOf(column, change)));
+  const { made, lost, refused } = await changeEach(column, changes);
+  reportRefused(column, refused, context);
   const done = changes.filter((_, index) => made[index]);
   moved(done);
   const settled = await copyReplaced(new Set(done.flatMap(({ ids }) => [...ids])), context);
   if (settled) state.recordDone(records, made);
-  return changes.filter((_, index) => !made[index]);
+  return lost;
 }
 
 function giveUp(

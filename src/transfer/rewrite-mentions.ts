@@ -1,19 +1,17 @@
 import pMap from 'p-map';
 import type { Database, TextRow } from '../databases/database.js';
-import { messageOf } from '../errors.js';
 import { allTexts } from '../references/all-texts.js';
 import { type ReferenceColumn, rowName } from '../references/columns.js';
 import { type BlobFinder, blobFinder, type NamedBlob } from '../references/named-blobs.js';
 import { rewriteText } from '../references/rewrite-text.js';
 import type { CopyOptions } from './copy-blob.js';
-import { stopsTheRun } from './copy-outcome.js';
 import type { IdentifierSet } from './identifier-set.js';
 import { looseFinder } from './loose-mentions.js';
 import { findReferenced, whyNotMoved } from './moved-blobs.js';
 import type { Counts, Observer } from './report.js';
 import {
   asStored,
-  changeOf,
+  changeEach,
   ownAttempts,
   type RowChange,
   readAgain,
@@ -210,38 +208,12 @@ async function changeRows(
     mentions: change.mentions,
   }));
   state.recordIntent(records);
-  const made = await changeEach(column, changes, context);
-  for (const [index, { mentions }] of changes.entries()) {
-    if (made[index] === 'made') tally.rewritten += mentions;
-  }
-  state.recordDone(
-    records,
-    made.map((outcome) => outcome === 'made'),
-  );
+  const { made, lost, refused } = await changeEach(column, changes);
+  for (const { mentions } of changes.filter((_, index) => made[index])) tally.rewritten += mentions;
+  for (const { change, why } of refused) leave(rowName(column, change.row), null, why, context);
+  state.recordDone(records, made);
   observer.progress(counts);
-  return changes.filter((_, index) => made[index] === 'lost');
-}
-
-/** Where the database refuses one of them, the others are made all the same. */
-async function changeEach(
-  column: ReferenceColumn,
-  changes: readonly Change[],
-  context: MentionContext,
-): Promise<('made' | 'lost' | 'refused')[]> {
-  try {
-    const made = await column.database.change(changes.map((one) => changeOf(column, one)));
-    return made.map((done) => (done ? 'made' : 'lost'));
-  } catch (error) {
-    if (stopsTheRun(error)) throw error;
-    const [only, ...others] = changes;
-    if (only !== undefined && others.length === 0) {
-      leave(rowName(column, only.row), null, messageOf(error), context);
-      return ['refused'];
-    }
-    const outcomes: ('made' | 'lost' | 'refused')[] = [];
-    for (const change of changes) outcomes.push(...(await changeEach(column, [change], context)));
-    return outcomes;
-  }
+  return lost;
 }
 
 function leave(

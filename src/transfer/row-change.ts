@@ -1,5 +1,8 @@
 import type { TextChange, TextRow } from '../databases/database.js';
+import { messageOf } from '../errors.js';
 import { ownColumnName, type ReferenceColumn, rowName } from '../references/columns.js';
+import { stopsTheRun } from './copy-outcome.js';
+import type { Counts, Observer } from './report.js';
 import type { ChangeRecord } from './state.js';
 
 /** How often a row is read that the application keeps changing. */
@@ -27,6 +30,54 @@ export function changeOf(
   { row: { position, text: before }, after }: RowChange,
 ): TextChange {
   return { table, column: column.name, position, before, after };
+}
+
+/** What came of changes. */
+export interface ChangesMade<Change> {
+  /** For each of them, in order. */
+  readonly made: readonly boolean[];
+  /** Those whose row somebody else had changed before. */
+  readonly lost: readonly Change[];
+  /** Those that the database does not take, such as for a trigger, each with what it says. */
+  readonly refused: readonly { readonly change: Change; readonly why: string }[];
+}
+
+/** Changes the rows in one transaction; where the database refuses one, each in its own. */
+export async function changeEach<Change extends RowChange>(
+  column: ReferenceColumn,
+  changes: readonly Change[],
+): Promise<ChangesMade<Change>> {
+  try {
+    const made = await column.database.change(changes.map((one) => changeOf(column, one)));
+    return { made, lost: changes.filter((_, index) => !made[index]), refused: [] };
+  } catch (error) {
+    if (stopsTheRun(error)) throw error;
+    const [only, ...others] = changes;
+    if (only !== undefined && others.length === 0) {
+      const refused = [{ change: only, why: messageOf(error) }];
+      return { made: [false], lost: [], refused };
+    }
+  }
+  const all: ChangesMade<Change>[] = [];
+  for (const change of changes) all.push(await changeEach(column, [change]));
+  return {
+    made: all.flatMap(({ made }) => made),
+    lost: all.flatMap(({ lost }) => lost),
+    refused: all.flatMap(({ refused }) => refused),
+  };
+}
+
+/** Names the rows whose references stay where they are because the database says so. */
+export function reportRefused(
+  column: ReferenceColumn,
+  refused: ChangesMade<RowChange & { readonly references: number }>['refused'],
+  { counts, observer }: { readonly counts: Counts; readonly observer: Observer },
+): void {
+  for (const { change, why } of refused) {
+    counts.references.failed += change.references;
+    const reference = rowName(column, change.row);
+    observer.problem({ kind: 'unchangeable', reference, path: null, message: why });
+  }
 }
 
 export function recordOf(column: ReferenceColumn, { row, after }: RowChange): ChangeRecord {

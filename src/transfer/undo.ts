@@ -13,7 +13,7 @@ import {
   type PageRestores,
   restoreNamed,
 } from './restore-named.js';
-import { changeOf, type RowChange, readAgain } from './row-change.js';
+import { changeEach, type RowChange, readAgain, reportRefused } from './row-change.js';
 import { turnedBack } from './turned-back.js';
 
 export interface UndoOptions extends RestoreOptions {
@@ -127,7 +127,8 @@ async function giveBack(
 ): Promise<TextRow[]> {
   const { state, counts, observer } = options;
   const undoings = state.recordUndos(returns.map(({ after }) => after));
-  const made = await column.database.change(returns.map((one) => changeOf(column, one)));
+  const { made, lost, refused } = await changeEach(column, returns);
+  reportRefused(column, refused, options);
   const done = returns.filter((_, index) => made[index]);
   state.recordUndone(done.flatMap(({ changes }) => changes));
   const again: TextRow[] = [];
@@ -146,7 +147,6 @@ async function giveBack(
     { concurrency: options.concurrency },
   );
   state.closeUndos(undoings.filter((_, index) => settled[index]));
-  const lost = returns.filter((_, index) => !made[index]);
   return [...again, ...(await readAgain(column, lost))];
 }
 

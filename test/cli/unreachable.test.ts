@@ -74,7 +74,9 @@ async function ping(kind: string, lines: readonly string[]): Promise<string> {
   const text = ['name = files', `backend = ${kind}`, ...lines].map((line) =>
     line.startsWith('sqlalchemy') ? line : `depot.0.${line}`,
   );
-  writeFileSync(path.join(here, 'depot.ini'), ['[app:main]', ...text, ''].join('\n'));
+  writeFileSync(path.join(here, 'depot.ini'), ['[app:main]', ...text, ''].join('\n'), {
+    mode: 0o600,
+  });
   const env = { NODE_EXTRA_CA_CERTS: path.join(certificates, 'authority.pem') };
   const { code, out, err } = await depot(here, ['--json', 'storages', '--ping'], { env });
   expect({ code, err }).toMatchObject({ code: 5 });

@@ -1,6 +1,6 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { resolveReferences } from './resolved.js';
 import { migrate } from './runs.js';
 import {
@@ -173,4 +173,72 @@ test('a directory that cannot be written keeps its blobs and says so', async (co
   expect(error).toMatchObject({ kind: 'unreachable' });
   expect(counts.blobs.deleted).toBe(0);
   expect(await readBlob(site, 'archive', id)).toBe('content');
+});
+
+/** Lets time fly faster with each look at the clock: every part of the work is one blob. */
+function hurry(): void {
+  let now = 60_000;
+  vi.spyOn(performance, 'now').mockImplementation(() => {
+    now *= 8;
+    return now;
+  });
+  onTestFinished(() => void vi.restoreAllMocks());
+}
+
+test('what is named again while blobs are deleted stays', async () => {
+  const site = makeSite();
+  const ids: string[] = [];
+  for (const content of ['one', 'two', 'three']) {
+    ids.push(await addBlob(site, 'dbfiles', content));
+    addRow(site, referenceText('dbfiles', ids.at(-1) as string));
+  }
+  await migrate(site);
+  hurry();
+  const deleted: string[] = [];
+  const { counts, problems } = await migrate(site, {
+    deleteSource,
+    async prepare(manager) {
+      const { backend } = await manager.storage('dbfiles');
+      const remove = backend.delete.bind(backend);
+      backend.delete = async (id) => {
+        deleted.push(id);
+        await remove(id);
+        for (const other of ids.filter((one) => one !== id))
+          addRow(site, referenceText('dbfiles', other));
+      };
+    },
+  });
+  expect(deleted).toHaveLength(1);
+  expect(counts.blobs.deleted).toBe(1);
+  const kept = ids.filter((id) => !deleted.includes(id));
+  expect((await identifiers(site, 'dbfiles')).sort()).toEqual(kept.sort());
+  expect(problems.map(({ kind, path }) => `${kind} ${path}`).sort()).toEqual(
+    kept.map((id) => `still-mentioned dbfiles/${id}`).sort(),
+  );
+});
+
+test('a run that is interrupted has deleted what it had compared', async () => {
+  const site = makeSite();
+  for (const content of ['one', 'two', 'three'])
+    addRow(site, referenceText('dbfiles', await addBlob(site, 'dbfiles', content)));
+  await migrate(site);
+  hurry();
+  const aborted = new AbortController();
+  const compared: string[] = [];
+  await migrate(site, {
+    ...{ deleteSource, signal: aborted.signal },
+    async prepare(manager) {
+      const { backend } = await manager.storage('localfs');
+      const read = backend.read.bind(backend);
+      backend.read = async (id, ...rest) => {
+        compared.push(id);
+        if (compared.length === 2) aborted.abort();
+        return read(id, ...rest);
+      };
+    },
+  });
+  expect(await identifiers(site, 'dbfiles')).toHaveLength(2);
+  const { counts } = await migrate(site, { deleteSource });
+  expect(counts.blobs.deleted).toBe(2);
+  expect(await identifiers(site, 'dbfiles')).toEqual([]);
 });

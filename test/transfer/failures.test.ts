@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { storagesNamed } from './resolved.js';
-import { migrate } from './runs.js';
+import { migrate, undo } from './runs.js';
 import { addBlob, addRow, identifiers, makeSite, query, referenceText, rowText } from './site.js';
 
 const spoilers: [string, (directory: string) => void, string][] = [
@@ -141,23 +141,37 @@ test('the state file says what was done', async () => {
   expect(readFileSync(stateFile).equals(text)).toBe(true);
 });
 
-test('a row that the database refuses to change stops the run, and --where goes around it', async () => {
+test('a row that the database refuses to change is named, and the others go on, there and back', async () => {
   const site = makeSite();
-  query(
-    site,
-    `CREATE TRIGGER guard BEFORE UPDATE ON files WHEN old.id = 2
-     BEGIN SELECT RAISE(ABORT, 'contract 2 is sealed'); END`,
-  );
   const ids = await Promise.all(
     ['a', 'b', 'c'].map((content) => addBlob(site, 'dbfiles', content)),
   );
-  for (const id of ids) addRow(site, referenceText('dbfiles', id));
-  const { counts, error } = await migrate(site, { deleteSource: true });
-  expect(error).toMatchObject({ message: expect.stringContaining('contract 2 is sealed') });
-  expect(counts.references.migrated).toBe(0);
-  expect(counts.blobs.deleted).toBe(0);
-  const others = await migrate(site, { where: 'id <> 2', deleteSource: true });
-  expect(others.error).toBeNull();
-  expect(others.counts.references.migrated).toBe(2);
+  const rows = ids.map((id) => addRow(site, referenceText('dbfiles', id)));
+  const seal = (row: number): void =>
+    void query(
+      site,
+      `CREATE TRIGGER guard BEFORE UPDATE ON files WHEN old.id = ${row}
+       BEGIN SELECT RAISE(ABORT, 'contract ${row} is sealed'); END`,
+    );
+  seal(2);
+  const moved = await migrate(site, { deleteSource: true });
+  expect(moved.error).toBeNull();
+  expect(moved.counts.references).toMatchObject({ migrated: 2, failed: 1 });
+  const refused = { kind: 'unchangeable', path: null };
+  expect(moved.problems).toMatchObject([
+    {
+      ...{ ...refused, reference: 'files.data id=2' },
+      message: expect.stringContaining('contract 2 is sealed'),
+    },
+  ]);
+  const named = (): string[] => rows.map((row) => JSON.parse(rowText(site, row)).depot_name);
+  expect(named()).toEqual(['localfs', 'dbfiles', 'localfs']);
   expect(await identifiers(site, 'dbfiles')).toEqual([ids[1]]);
+  query(site, 'DROP TRIGGER guard');
+  seal(3);
+  const back = await undo(site, moved.stateFile);
+  expect(back.error).toBeNull();
+  expect(back.counts.references).toMatchObject({ migrated: 1, failed: 1 });
+  expect(back.problems).toMatchObject([{ ...refused, reference: 'files.data id=3' }]);
+  expect(named()).toEqual(['dbfiles', 'dbfiles', 'localfs']);
 });
