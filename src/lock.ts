@@ -27,7 +27,7 @@ export function tryLock(file: string): Lock | null {
   } catch (error) {
     database.close();
     if (isBusy(error)) return null;
-    throw fileError(error, `cannot lock ${file}`);
+    throw lockError(error, file);
   }
   held.add(database);
   return {
@@ -67,6 +67,14 @@ export async function waitForLock(file: string, seconds = 60): Promise<Lock> {
     }
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+function lockError(error: unknown, file: string): DepotError {
+  if (errorCode(error)?.startsWith('SQLITE_READONLY') !== true)
+    return fileError(error, `cannot lock ${file}`);
+  return new DepotError('unreachable', `cannot lock ${file}: it, or its directory, is read-only`, {
+    hint: 'Run it as the user that may change the database.',
+  });
 }
 
 function openLockFile(file: string): Database.Database {

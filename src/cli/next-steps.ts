@@ -30,7 +30,7 @@ export async function nextSteps(
   asked: Asked,
 ): Promise<string[]> {
   if (asked.dryRun) return afterRehearsal(result, asked);
-  if (asked.undo) return [];
+  if (asked.undo) return afterUndo(manager, result);
   const { source, counts, stateFile } = result;
   const command = `depot${option('-c', context.config)} migrate-storage`;
   const steps: string[] = [];
@@ -54,6 +54,20 @@ function afterRehearsal({ target, counts }: RunResult, { deleted }: Asked): stri
   if (counts.references.migrated > 0) {
     steps.push(`If the site was started before ${target} was configured, restart it first.`);
   }
+  return steps;
+}
+
+/** `source` is what references were turned back from. */
+function afterUndo(manager: Manager, { source, target, counts }: RunResult): string[] {
+  const steps: string[] = [];
+  if (leftBehind(counts.references) > 0)
+    steps.push('What was left is named above; a further run tries it again.');
+  if (manager.defaultName() === source)
+    steps.push(
+      `New files still go to ${source}, the default storage: make ${target} the first, and restart.`,
+    );
+  if (counts.references.migrated > 0)
+    steps.push(`${source} keeps its copies: a later migration uses them again.`);
   return steps;
 }
 

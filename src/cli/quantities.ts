@@ -54,9 +54,12 @@ export function parseAge(text: string): number {
   throw new InvalidArgumentError('It must be an age: 30min, 12h, 7d, 2w or 1y.');
 }
 
-/** Milliseconds as `parseAge` reads them, in the largest unit that they are whole of. */
+/** Milliseconds as `parseAge` reads them, in the largest unit up to days that they are whole of. */
 export function formatAge(milliseconds: number): string {
-  const units = Object.entries(ageUnits).filter(([, length]) => milliseconds % length === 0);
+  const units = ['s', 'min', 'h', 'd'].flatMap((unit) => {
+    const length = ageUnits[unit] ?? second;
+    return milliseconds % length === 0 ? [[unit, length] as const] : [];
+  });
   const [unit, length] = units.at(-1) ?? ['s', second];
   return `${milliseconds / length}${unit}`;
 }

@@ -58,7 +58,7 @@ function runLines({ run, kind, options, started, ended, ...end }: ReportedRun): 
   const how =
     ended === null
       ? 'has not ended: it is running, or was killed'
-      : `${end.outcome} in ${seconds} s`;
+      : `${end.outcome} ${end.outcome === 'finished' ? 'in' : 'after'} ${seconds} s`;
   return [
     `Run ${run}: ${[kind, ...asked].join(' ')}`,
     `  ${started.slice(0, 19)}Z, ${how}${end.error === null ? '' : `: ${end.error}`}`,

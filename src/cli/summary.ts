@@ -18,6 +18,10 @@ export async function printSummary(
   if (output.json) {
     const { command, dryRun: dry_run } = asked;
     const shard = asked.shard === undefined ? {} : { shard: formatShard(asked.shard) };
+    const ways = {
+      ...(asked.undo && { undo: true }),
+      ...(context.signal.aborted && { interrupted: true }),
+    };
     const seconds = Math.round(asked.seconds * 1000) / 1000;
     await output.data('', {
       type: 'summary',
@@ -25,6 +29,7 @@ export async function printSummary(
       from,
       to,
       ...shard,
+      ...ways,
       dry_run,
       ...counts,
       seconds,

@@ -189,7 +189,8 @@ async function remove(
     [target, targetId, equal.targetVersion],
   ] as const) {
     const now = await storage.find(blob);
-    if (now?.version !== version) return replaced(`${storage.path(blob)} was changed just now`);
+    if (now?.version !== version)
+      return replaced(`${storage.path(blob)} was changed or deleted just now`);
   }
   await source.delete(id);
   counts.blobs.deleted += 1;
@@ -202,5 +203,5 @@ function mentioned(blob: string): Kept {
 }
 
 function replaced(message: string): Kept {
-  return { kind: 'source-replaced', message: `kept: ${message}` };
+  return { kind: 'source-replaced', message: `not deleted: ${message}` };
 }

@@ -161,7 +161,8 @@ function planRow(
   return count === 0 || obstacle !== null ? [] : [{ row, after, mentions: count }];
 }
 
-const unclear = 'it is spelled, or stands, in a way that is not rewritten';
+const unclear =
+  'it stands there neither as a path nor as a URL below the mountpoint, see mountpoint in [depot]';
 
 /** What stands there once the blob has moved; null where that cannot be written. */
 export function renamed(

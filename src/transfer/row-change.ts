@@ -25,7 +25,7 @@ export async function asStored<Change extends RowChange>(
   return changes.map((change, index) => ({ ...change, after: stored[index] ?? change.after }));
 }
 
-export function changeOf(
+function changeOf(
   { table, column }: ReferenceColumn,
   { row: { position, text: before }, after }: RowChange,
 ): TextChange {

@@ -155,8 +155,11 @@ export function cannotWrite(
   error: unknown,
   kind: DepotError['kind'],
 ): DepotError {
+  const isFull = errorCode(error) === 'SQLITE_FULL';
   return new DepotError(kind, `cannot write the state file ${file}: ${messageOf(error)}`, {
-    hint: 'Name a file that can be written with --state.',
+    hint: isFull
+      ? 'Free some space there, then run it again with the same file.'
+      : 'Name a file that can be written with --state.',
     cause: error,
   });
 }
