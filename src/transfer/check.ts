@@ -62,9 +62,7 @@ export async function check(options: CheckOptions): Promise<void> {
     await reportAbsent(inventory, options);
     await checkBlobs(inventory, options);
     if (databases.length === 0 || signal.aborted) return;
-    for (const blob of inventory.unnamed()) {
-      await reportUnnamed(blob, options);
-    }
+    await reportUnnamed(inventory, options);
   } finally {
     inventory.close();
   }
@@ -152,11 +150,16 @@ async function look(
   return info;
 }
 
-async function reportUnnamed({ place, id }: PlacedBlob, options: CheckOptions): Promise<void> {
-  const storage = options.storages[place] as Storage;
-  const info = await storage.find(id).catch(() => undefined);
-  if (info === null) return;
-  const path = storage.path(id);
-  const message = `nothing names ${path}`;
-  await report({ kind: 'unreferenced-blob', reference: null, path, message }, options);
+async function reportUnnamed(inventory: Inventory, options: CheckOptions): Promise<void> {
+  const { storages, signal, concurrency } = options;
+  const lookUp = async ({ place, id }: PlacedBlob): Promise<void> => {
+    const storage = storages[place] as Storage;
+    if (signal.aborted) return;
+    const info = await storage.find(id).catch(() => undefined);
+    if (info === null) return;
+    const path = storage.path(id);
+    const message = `nothing names ${path}`;
+    await report({ kind: 'unreferenced-blob', reference: null, path, message }, options);
+  };
+  for await (const _ of pMapIterable(inventory.unnamed(), lookUp, { concurrency }));
 }

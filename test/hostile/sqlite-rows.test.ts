@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
@@ -196,4 +196,23 @@ describe.concurrent('odd rows of SQLite', () => {
     }
     expect(filesOutside(here)).toEqual(before);
   });
+});
+
+test.each<[string[]]>([
+  [['list', 'dbfiles']],
+  [['du', 'dbfiles']],
+  [['check']],
+  [['gc', 'dbfiles', '--older-than', '1d']],
+  [['references', '--count']],
+  [['copy', '--from', 'dbfiles', '--to', 'localfs']],
+  [['migrate-storage', '--from', 'dbfiles', '--to', 'localfs']],
+])('a damaged database file ends %j with an error, and nothing is called well', async (args) => {
+  const here = newSite();
+  const file = path.join(here, 'Kotti.db');
+  const bytes = readFileSync(file);
+  writeFileSync(file, bytes.fill(0xff, bytes.length / 2));
+  const { code, out, err } = await runSound(here, [...site, ...args]);
+  expect([1, 5]).toContain(code);
+  expect(err).toMatch(/^depot: cannot .*Kotti\.db: database disk image is malformed$/m);
+  expect(out).not.toContain('no problems.');
 });

@@ -69,7 +69,7 @@ function findingLine({ kind, reference, path, message }: Problem): string {
 
 async function printChecked(
   { output, signal }: Context,
-  { storages, compared, counts }: CheckResult,
+  { storages, compared, counts, error }: CheckResult,
   options: Options,
   seconds: number,
 ): Promise<void> {
@@ -82,12 +82,14 @@ async function printChecked(
   if (output.verbosity === 'quiet') return;
   const { references, blobs, bytes, problems } = counts;
   const kinds = Object.entries(problems).map(([kind, count]) => `${count} ${kind}`);
+  const whole = error === null && !signal.aborted;
+  const none = whole ? 'no problems' : 'no problems so far';
   const blobsChecked = `${counted(blobs.checked, 'blob')} (${formatBytes(bytes)})`;
   await output.data(
-    `Checked ${blobsChecked} in ${storages.join(', ')} and ${counted(references.scanned, 'reference')} in ${seconds.toFixed(1)} s: ${kinds.join(', ') || 'no problems'}.`,
+    `Checked ${blobsChecked} in ${storages.join(', ')} and ${counted(references.scanned, 'reference')} in ${seconds.toFixed(1)} s: ${kinds.join(', ') || none}.`,
     null,
   );
-  if (signal.aborted) output.note('Interrupted: this is not all of it.');
+  if (!whole) output.note('Interrupted: this is not all of it.');
   else if (!compared)
     output.note('No database is configured: nothing was compared with references.');
 }
