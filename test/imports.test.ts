@@ -27,6 +27,7 @@ const rooms = [
   'storage',
   'library',
   'manager',
+  'serving',
   'references',
   'transfer',
   'index',

@@ -27,8 +27,13 @@ export function unquoteFilename(text: string): string {
  * (RFC 6266). No name breaks out of it.
  */
 export function contentDisposition(filename: string): string {
-  const ascii = anyAscii(filename.toWellFormed()).replaceAll(/[^\x20-\x7e]|["\\]/g, '_');
+  const ascii = asciiFilename(filename);
   return `inline;filename="${ascii}";filename*=utf-8''${quoteExtended(filename)}`;
+}
+
+/** A filename in ASCII, as near as it gets, for between double quotes in a header. */
+export function asciiFilename(filename: string): string {
+  return anyAscii(filename.toWellFormed()).replaceAll(/[^\x20-\x7e]|["\\]/g, '_');
 }
 
 /** Characters of RFC 5987's `attr-char` stay. */

@@ -1,0 +1,122 @@
+import type { BlobContent, BlobInfo, ByteRange } from '../backend.js';
+import { DepotError, isNotFound } from '../errors.js';
+import type { Manager } from '../manager.js';
+import type { Storage } from '../storage.js';
+import { cachingHeaders, contentHeaders, type HeaderOptions, safeUrl } from './blob-headers.js';
+import { parseRange } from './byte-range.js';
+import {
+  plainResponse,
+  type ResponseBody,
+  type ServingRequest,
+  type ServingResponse,
+} from './message.js';
+import { mountParts, parseTarget } from './target.js';
+import { failedCondition, rangeApplies, validatorsOf } from './validators.js';
+
+export interface ServingOptions extends HeaderOptions {
+  /** Below which path; default the configuration's, else `/depot`. */
+  readonly mountpoint?: string | undefined;
+  /** Told what the client is only told as `500` or `503`; default: written to standard error. */
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
+/** Gives the response to a request, or null to one that is not for the storages. */
+export type Responder = (request: ServingRequest) => Promise<ServingResponse | null>;
+
+/** How often a blob is looked up again that is replaced while it is opened. */
+const attempts = 5;
+
+/**
+ * Serves the storages of a manager: GET and HEAD of `<mountpoint>/<storage>/<id>`. The response is
+ * the same whatever server it is given to.
+ *
+ * @throws DepotError `config` for a mount point that is no path
+ */
+export function createResponder(manager: Manager, options: ServingOptions = {}): Responder {
+  const { configuration } = manager;
+  const { mountpoint = configuration.mountpoint, onError = console.error } = options;
+  const mount = mountParts(mountpoint);
+  return async (request) => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return null;
+    const names = [
+      ...configuration.storages.map(({ name }) => name),
+      ...configuration.aliases.keys(),
+    ];
+    const target = parseTarget(request.target, mount, names);
+    if (target === 'outside') return null;
+    if (target === null) return plainResponse(404, request);
+    try {
+      const storage = await manager.storage(target.storage);
+      return await respond(storage, target.id, request, { ...options, ...target });
+    } catch (error) {
+      if (isNotFound(error)) return plainResponse(404, request);
+      onError(error);
+      const unreachable = error instanceof DepotError && error.kind === 'unreachable';
+      return plainResponse(unreachable ? 503 : 500, request);
+    }
+  };
+}
+
+type BlobOptions = HeaderOptions & { readonly download: boolean };
+
+async function respond(
+  storage: Storage,
+  id: string,
+  request: ServingRequest,
+  options: BlobOptions,
+): Promise<ServingResponse> {
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    const info = await storage.find(id);
+    if (info === null) return plainResponse(404, request);
+    const publicUrl = storage.publicUrl(id);
+    if (publicUrl !== null) return plainResponse(301, request, { Location: safeUrl(publicUrl) });
+    const { range, ...response } = responseHead(info, request, options);
+    if (response.body !== undefined) return { ...response, body: response.body };
+    const content = await storage.read(id, {
+      ...(range === undefined ? {} : { range }),
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+    });
+    if (content.info.version === info.version) return { ...response, body: bodyOf(content) };
+    // The headers are those of the blob that was replaced by it.
+    await content.close();
+  }
+  throw new DepotError('failed', `cannot serve ${storage.path(id)}: it is replaced all the time`);
+}
+
+function bodyOf(content: BlobContent): ResponseBody {
+  return {
+    [Symbol.asyncIterator]: () => content.chunks[Symbol.asyncIterator](),
+    close: () => content.close(),
+  };
+}
+
+/** A response but for the blob's bytes, where there is no `body` yet: those of `range`, or all. */
+interface ResponseHead extends Omit<ServingResponse, 'body'> {
+  readonly body?: ServingResponse['body'];
+  readonly range?: ByteRange;
+}
+
+function responseHead(info: BlobInfo, request: ServingRequest, options: BlobOptions): ResponseHead {
+  const now = new Date();
+  const validators = validatorsOf(info, now);
+  const caching = cachingHeaders(validators, options, now);
+  const failed = failedCondition(request.headers, validators, now);
+  if (failed === 304) return { status: 304, headers: caching, body: null };
+  if (failed === 412) return plainResponse(412, request);
+  const headers = { ...caching, ...contentHeaders(info, options) };
+  const length = info.contentLength;
+  const whole = { status: 200, headers: { ...headers, 'Content-Length': String(length) } };
+  if (request.method === 'HEAD') return { ...whole, body: null };
+  const applies = rangeApplies(request.headers['if-range'], validators, now);
+  const range = applies ? parseRange(request.headers.range ?? '', length) : 'whole';
+  if (range === 'whole') return whole;
+  if (range === 'unsatisfiable') {
+    return plainResponse(416, request, { 'Content-Range': `bytes */${length}` });
+  }
+  const { start, end } = range;
+  const part = {
+    'Content-Length': String(end - start + 1),
+    'Content-Range': `bytes ${start}-${end}/${length}`,
+  };
+  return { status: 206, headers: { ...headers, ...part }, range };
+}
