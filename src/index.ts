@@ -23,6 +23,9 @@ export {
 export type { ReadOptions, StoredFile } from './library/stored-file.js';
 export { Manager, type StorageDescription, type StoreOptions } from './manager.js';
 export type { ModuleContext, StandardSchema, StorageModule } from './modules/contract.js';
+export { createFetchHandler, type FetchHandler } from './serving/fetch.js';
+export { createNodeHandler, type NodeHandler } from './serving/node.js';
+export type { ServingOptions } from './serving/respond.js';
 export { Storage, type WriteOptions, type Written } from './storage.js';
 export type { Counts, Observer, Problem, ProblemKind } from './transfer/report.js';
 export {

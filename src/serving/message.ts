@@ -45,6 +45,12 @@ export function plainResponse(
   return textResponse(status, 'text/plain; charset=utf-8', text, { method, headers });
 }
 
+/** The response to a request that is for nobody. */
+export function notServed(request: ServingRequest): ServingResponse {
+  const known = request.method === 'GET' || request.method === 'HEAD';
+  return known ? plainResponse(404, request) : plainResponse(405, request, { Allow: 'GET, HEAD' });
+}
+
 /** A response with a text; without a body to a HEAD. */
 function textResponse(
   status: number,

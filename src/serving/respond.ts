@@ -47,7 +47,7 @@ export function createResponder(manager: Manager, options: ServingOptions = {}):
     if (target === null) return plainResponse(404, request);
     try {
       const storage = await manager.storage(target.storage);
-      return await respond(storage, target.id, request, { ...options, ...target });
+      return await respond(storage, target.id, request, { ...options, ...target, onError });
     } catch (error) {
       if (isNotFound(error)) return plainResponse(404, request);
       onError(error);
@@ -57,7 +57,10 @@ export function createResponder(manager: Manager, options: ServingOptions = {}):
   };
 }
 
-type BlobOptions = HeaderOptions & { readonly download: boolean };
+interface BlobOptions extends HeaderOptions {
+  readonly download: boolean;
+  readonly onError: (error: unknown) => void;
+}
 
 async function respond(
   storage: Storage,
@@ -76,17 +79,31 @@ async function respond(
       ...(range === undefined ? {} : { range }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });
-    if (content.info.version === info.version) return { ...response, body: bodyOf(content) };
+    if (content.info.version === info.version) {
+      return { ...response, body: bodyOf(content, request, options) };
+    }
     // The headers are those of the blob that was replaced by it.
     await content.close();
   }
   throw new DepotError('failed', `cannot serve ${storage.path(id)}: it is replaced all the time`);
 }
 
-function bodyOf(content: BlobContent): ResponseBody {
+/** Tells of what goes wrong on the way, unless it is that the client has gone. */
+function bodyOf(
+  content: BlobContent,
+  { signal }: ServingRequest,
+  { onError }: BlobOptions,
+): ResponseBody {
   return {
-    [Symbol.asyncIterator]: () => content.chunks[Symbol.asyncIterator](),
-    close: () => content.close(),
+    async *[Symbol.asyncIterator]() {
+      try {
+        yield* content.chunks;
+      } catch (error) {
+        if (signal?.aborted !== true) onError(error);
+        throw error;
+      }
+    },
+    close: () => content.close().catch(onError),
   };
 }
 
