@@ -183,7 +183,8 @@ export async function deleteEntry(storagePath: string, directory: string): Promi
     await rename(directory, path.join(trash, 'deleted'));
     await syncDirectory(storagePath);
   } finally {
-    await rm(trash, { recursive: true, force: true });
+    // A writer that was under way into the directory may still put a file into it, behind the look.
+    await rm(trash, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 
