@@ -68,6 +68,10 @@ const entries: readonly CommandEntry[] = [
     load: async () => (await import('./commands/gc.js')).registerGc,
   },
   {
+    names: ['serve'],
+    load: async () => (await import('./commands/serve.js')).registerServe,
+  },
+  {
     names: ['completion', 'complete'],
     load: async () => (await import('./commands/completion.js')).registerCompletion,
   },

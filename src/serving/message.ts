@@ -52,7 +52,7 @@ export function notServed(request: ServingRequest): ServingResponse {
 }
 
 /** A response with a text; without a body to a HEAD. */
-function textResponse(
+export function textResponse(
   status: number,
   contentType: string,
   text: string,

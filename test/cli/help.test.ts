@@ -19,6 +19,7 @@ const commands = {
   storages: ['--ping', 'create'],
   'storages create': ['<storage>'],
   references: ['--count'],
+  serve: ['--host', '--port', '--token', 'DEPOT_SERVE_TOKEN'],
   'migrate-storage': [
     ...[
       'migrate-storage|migrate',

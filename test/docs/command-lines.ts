@@ -47,6 +47,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   'npm ci && npm test': 'is running',
   'npm install ./filedepot-0.1.0.tgz': 'is run by .ci/run, with the package that it packs',
   'npm install --save-dev filedepot vitest fast-check': 'is run by .ci/run',
+  'depot -c production.ini serve': 'is run by test/cli/serve.test.ts, and goes on until Ctrl-C',
   'depot [-c FILE[#APP]] [--json] [-q | -v] COMMAND …': 'is the synopsis',
 };
 

@@ -1,0 +1,228 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { depot, done, newSite, newStore, start } from './depot.js';
+
+interface Served {
+  readonly url: string;
+  readonly child: ChildProcess;
+  /** Ends it with a signal; gives its exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+async function serve(here: string, args: string[] = [], env = {}): Promise<Served> {
+  const child = start(here, ['serve', '--port', '0', ...args], { env });
+  const ended = once(child, 'exit');
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  const [url] = await once(createInterface(child.stdout as NodeJS.ReadableStream), 'line');
+  return {
+    url,
+    child,
+    async stop(signal = 'SIGINT') {
+      child.kill(signal);
+      await ended;
+      return child.exitCode;
+    },
+  };
+}
+
+async function page(url: string): Promise<string> {
+  const response = await fetch(url);
+  expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
+  return response.text();
+}
+
+/** What a page links to, as a browser reads it. */
+function linksOf(html: string): string[] {
+  const links = [...html.matchAll(/<a href="([^"]*)"/g)].map(([, link]) => link as string);
+  return links.map((link) => link.replaceAll('&#38;', '&'));
+}
+
+describe('the page', () => {
+  test('lists the storages and their blobs, which its links lead to', async () => {
+    const here = newSite();
+    writeFileSync(path.join(here, 'depot.ini'), readFileSync(path.join(here, 'production.ini')));
+    const { url, stop } = await serve(here);
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
+    const html = await page(url);
+    const links = linksOf(html);
+    expect(links.slice(0, 2)).toEqual(['/?storage=dbfiles&page=1', '/?storage=localfs&page=1']);
+    const blobs = links.filter((link) => /^\/depot\/dbfiles\/[^/]*$/.test(link));
+    expect(blobs.length).toBeGreaterThan(20);
+    for (const link of blobs.slice(0, 5)) {
+      expect((await fetch(new URL(link, url), { method: 'HEAD' })).status).toBe(200);
+    }
+    expect(html).toContain('the &#34;Alba&#34; and &#39;Berta&#39;.txt');
+    expect(await page(`${url}?storage=localfs`)).toContain('slipway.png');
+    expect((await fetch(`${url}?storage=other`)).status).toBe(404);
+    expect((await fetch(`${url}?page=0`)).status).toBe(404);
+    expect((await fetch(`${url}other`)).status).toBe(404);
+    expect((await fetch(url, { method: 'POST' })).status).toBe(405);
+    expect(await stop()).toBe(130);
+  });
+
+  test('shows a hundred blobs, and the others behind them; no filename is markup', async () => {
+    const here = newStore();
+    for (let index = 0; index < 101; index += 1) writeFileSync(path.join(here, `f${index}`), 'x');
+    const names = Array.from({ length: 101 }, (_, index) => `f${index}`);
+    await done(here, ['put', ...names]);
+    await done(here, ['put', '--name', '<script>"&\'</script>', 'f0']);
+    const { url } = await serve(here);
+    const first = await page(url);
+    const [next] = linksOf(first).filter((link) => link.endsWith('page=2'));
+    const second = await page(new URL(next as string, url).href);
+    const rows = [first, second].map((html) => (html.match(/<tr><td>/g) ?? []).length);
+    expect(rows).toEqual([100, 2]);
+    expect(linksOf(second).filter((link) => link.endsWith('page=3'))).toEqual([]);
+    expect(new Set([...linksOf(first), ...linksOf(second)]).size).toBe(2 * 102 + 3 - 1);
+    const both = first + second;
+    expect(both).toContain('&#60;script&#62;&#34;&#38;&#39;&#60;/script&#62;');
+    expect(both).not.toContain('<script');
+    expect((await fetch(url)).headers.get('content-security-policy')).toMatch(
+      /^default-src 'none';/,
+    );
+  });
+
+  test('names a damaged blob', async () => {
+    const here = newStore();
+    await done(here, ['put', 'depot.ini']);
+    const files = path.join(here, 'files');
+    const [id = ''] = readdirSync(files);
+    writeFileSync(path.join(files, id, 'metadata.json'), '{');
+    const { url } = await serve(here);
+    expect(await page(url)).toContain(`<td>${id}</td><td colspan="4">damaged metadata`);
+  });
+});
+
+describe('who may read', () => {
+  test('another address is refused without a token', async () => {
+    const ended = await depot(newStore(), ['serve', '--host', '0.0.0.0', '--port', '0']);
+    expect(ended).toMatchObject({ code: 2, out: '' });
+    expect(ended.err).toMatch(
+      /^depot: cannot serve on 0\.0\.0\.0: everybody could read all files\n/,
+    );
+    const empty = await depot(newStore(), ['serve', '--port', '0', '--token', '']);
+    expect(empty.code).toBe(2);
+    expect((await depot(newStore(), ['serve', '--port', '65536'])).code).toBe(2);
+  });
+
+  test('with a token only those who have it', async () => {
+    const { url, stop } = await serve(newStore(), ['--host', '0.0.0.0'], {
+      DEPOT_SERVE_TOKEN: 's3:cret',
+    });
+    const here = url.replace('0.0.0.0', '127.0.0.1');
+    const ask = async (authorization?: string): Promise<number> =>
+      (await fetch(here, authorization ? { headers: { authorization } } : {})).status;
+    const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
+    expect(await ask()).toBe(401);
+    expect(await ask('Bearer other')).toBe(401);
+    expect(await ask(basic('s3:cret'))).toBe(401);
+    expect(await ask('Digest s3:cret')).toBe(401);
+    expect(await ask('Bearer s3:cret')).toBe(200);
+    expect(await ask(basic('anyone:s3:cret'))).toBe(200);
+    expect((await fetch(here)).headers.get('www-authenticate')).toMatch(/^Basic /);
+    expect(await stop('SIGTERM')).toBe(143);
+  });
+
+  test('without one nobody who asks by the name of a site', async () => {
+    const { url } = await serve(newStore());
+    expect(await statusOf(url, 'GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n')).toBe(403);
+    expect(await statusOf(url, 'GET / HTTP/1.1\r\nHost: localhost:1\r\n\r\n')).toBe(200);
+  });
+
+  test('a port that is taken is named', async () => {
+    const { url } = await serve(newStore());
+    const { port } = new URL(url);
+    const ended = await depot(newStore(), ['serve', '--port', port]);
+    expect(ended.code).toBe(1);
+    expect(ended.err).toMatch(
+      new RegExp(`^depot: cannot listen on 127\\.0\\.0\\.1, port ${port}: `),
+    );
+  });
+});
+
+function open(url: string, request: string): Socket {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => {});
+  socket.write(request);
+  return socket;
+}
+
+async function statusOf(url: string, request: string): Promise<number> {
+  const socket = open(url, request);
+  const [chunk] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  return Number(/^HTTP\/1\.1 (\d+)/.exec(chunk.toString())?.[1]);
+}
+
+/** A store with a blob of so many bytes, and its path below the server. */
+async function storeOf(length: number): Promise<{ here: string; blob: string }> {
+  const here = newStore();
+  writeFileSync(path.join(here, 'big.bin'), Buffer.alloc(length));
+  return { here, blob: `depot/${await done(here, ['put', 'big.bin'])}` };
+}
+
+test('Ctrl-C ends when the last download has', async () => {
+  const length = 32 * 1024 * 1024;
+  const { here, blob } = await storeOf(length);
+  const { url, child, stop } = await serve(here);
+  const response = await fetch(url + blob);
+  const stopped = stop();
+  await expect
+    .poll(
+      () =>
+        fetch(url).then(
+          () => 'taken',
+          () => 'refused',
+        ),
+      { timeout: 20_000 },
+    )
+    .toBe('refused');
+  expect(child.exitCode).toBeNull();
+  expect((await response.arrayBuffer()).byteLength).toBe(length);
+  expect(await stopped).toBe(130);
+});
+
+test('--json prints the address as an object', async () => {
+  const { url } = await serve(newStore(), ['--json']);
+  expect(JSON.parse(url)).toEqual({ url: expect.stringMatching(/^http:/) });
+});
+
+const isLinux = process.platform === 'linux';
+
+/** Open files, and the most memory that a process has held, in bytes. */
+function usage({ pid }: ChildProcess): { files: number; peak: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const files = readdirSync(`/proc/${pid}/fd`).length;
+  return { files, peak: Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024 };
+}
+
+test.runIf(isLinux)(
+  '1,000 downloads at a time are held in bounded memory',
+  async () => {
+    const { here, blob } = await storeOf(64 * 1024 * 1024);
+    const { url, child } = await serve(here);
+    await (await fetch(url)).text();
+    const before = usage(child);
+    const request = `GET /${blob} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+    const sockets = Array.from({ length: 1000 }, () => open(url, request));
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    await Promise.all(sockets.map((socket) => once(socket, 'readable')));
+    const during = usage(child);
+    expect(during.files).toBeGreaterThan(2000);
+    expect(during.peak - before.peak).toBeLessThan(1600 * 1024 * 1024);
+    for (const socket of sockets) socket.destroy();
+    await expect.poll(() => usage(child).files, { timeout: 60_000 }).toBeLessThan(100);
+  },
+  120_000,
+);
