@@ -2,6 +2,7 @@ import { blobFinder } from '../references/named-blobs.js';
 import { formatReferenceText, parseReferenceText } from '../references/reference.js';
 import { relocate, sourceIds } from '../references/relocate.js';
 import { rewriteText } from '../references/rewrite-text.js';
+import { stillMentioned } from './delete-source.js';
 import { openFindings } from './findings.js';
 import type { IdentifierSet } from './identifier-set.js';
 import { relocationOf } from './migrate.js';
@@ -16,7 +17,8 @@ interface PreviewOptions extends MentionOptions {
 }
 
 /**
- * Counts the blobs that would be deleted once what a dry run found has moved. Nothing is compared
+ * Counts the blobs that would be deleted once what a dry run found has moved, and names those that
+ * would be kept because something else names them. Nothing is compared
  * and no time looked at: it may be fewer.
  */
 export async function countDeletable(options: PreviewOptions): Promise<void> {
@@ -25,8 +27,13 @@ export async function countDeletable(options: PreviewOptions): Promise<void> {
   try {
     for await (const id of source.list()) findings.add(id, target.idFor(id));
     await findMentions({ ...options, target, preview: previewer(options) }, findings);
-    for (const { mention } of findings.blobs('')) {
+    for (const { id, mention } of findings.blobs('')) {
       if (mention === null) options.counts.blobs.deleted += 1;
+      else
+        options.observer.problem({
+          ...{ reference: mention, path: source.path(id) },
+          ...stillMentioned(source.path(id)),
+        });
     }
   } finally {
     findings.close();

@@ -145,7 +145,7 @@ async function compare(
   findings: Findings,
   options: DeleteOptions,
 ): Promise<Kept | null> {
-  if (mention !== null) return mentioned(options.source.path(id));
+  if (mention !== null) return stillMentioned(options.source.path(id));
   if (isKept(id, options)) return null;
   const { source, target, copyOptions, signal } = options;
   const info = await source.find(id);
@@ -183,7 +183,7 @@ async function remove(
   { source, target, counts }: DeleteOptions,
 ): Promise<Kept | null> {
   if (equal === null) return null;
-  if (mention !== null) return mentioned(source.path(id));
+  if (mention !== null) return stillMentioned(source.path(id));
   for (const [storage, blob, version] of [
     [source, id, equal.sourceVersion],
     [target, targetId, equal.targetVersion],
@@ -198,7 +198,7 @@ async function remove(
 }
 
 /** The problem names the place itself. */
-function mentioned(blob: string): Kept {
+export function stillMentioned(blob: string): Kept {
   return { kind: 'still-mentioned', message: `still mentions ${blob}, which is kept` };
 }
 

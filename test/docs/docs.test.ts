@@ -107,7 +107,7 @@ describe.concurrent('the settings shown are read', () => {
   );
   test.each(all)('$document:$line', async ({ text }) => {
     const here = newDirectory();
-    writeFileSync(path.join(here, 'depot.ini'), configurationWith(text));
+    writeFileSync(path.join(here, 'depot.ini'), configurationWith(text), { mode: 0o600 });
     expect(await done(here, ['storages'])).not.toBe('');
   });
 });

@@ -55,7 +55,7 @@ export function siteWorld({ site, damaged = false, storages = {}, own = {} }: Wo
     rest.push(`[depot:storage:${name}]`, ...settings);
   }
   for (const name of ['production.ini', 'depot.ini'])
-    writeFileSync(path.join(here, name), rest.join('\n'));
+    writeFileSync(path.join(here, name), rest.join('\n'), { mode: 0o600 });
   return here;
 }
 

@@ -223,13 +223,17 @@ test('a dry run writes nothing and says how many would be rewritten, and deleted
   await addBlob(site, 'dbfiles', 'unreferenced');
   const options = { rewriteMentions, deleteSource: true };
   const { counts, problems } = await migrate(site, { ...options, dryRun: true });
-  expect(problems).toEqual([]);
+  expect(problems).toMatchObject([{ kind: 'still-mentioned', path: `dbfiles/${kept}` }]);
   expect(counts.mentions).toEqual({ rewritten: 2, left: 0 });
   expect(counts.blobs.deleted).toBe(1);
   expect(bodies(site)).toEqual([`dbfiles/${id} /depot/dbfiles/${id}`, `bare ${kept}`]);
   const without = await migrate(site, { deleteSource: true, dryRun: true });
   expect(without.counts.blobs.deleted).toBe(0);
+  expect(without.problems.map(({ path }) => path).sort()).toEqual(
+    [`dbfiles/${id}`, `dbfiles/${kept}`].sort(),
+  );
   const done = await migrate(site, options);
+  expect(done.problems).toEqual(problems);
   expect(done.counts).toMatchObject({ mentions: { rewritten: 2 }, blobs: { deleted: 1 } });
 });
 
