@@ -15,7 +15,7 @@ export const sameModule = `export { open, schema } from ${JSON.stringify(example
 export function write(here: string, file: string, text: string): void {
   const full = path.join(here, file);
   mkdirSync(path.dirname(full), { recursive: true });
-  writeFileSync(full, text);
+  writeFileSync(full, text, { mode: 0o600 });
 }
 
 /** Settings of one storage, `files`, whose backend is line 3 of `depot.ini`. */

@@ -74,7 +74,9 @@ for (const { kind, server, configure } of configuredKinds) {
       const here = newDirectory();
       const storage = await configure(url);
       onTestFinished(storage.remove);
-      writeFileSync(path.join(here, 'depot.ini'), configurationOf({ files: storage }));
+      writeFileSync(path.join(here, 'depot.ini'), configurationOf({ files: storage }), {
+        mode: 0o600,
+      });
       await done(here, ['storages', 'create', 'files']);
       const put = await run({ here, args: ['put', '-', '--name', 'large.bin'] }, content(length));
       expect({ code: put.code, err: put.err }).toMatchObject({ code: 0 });

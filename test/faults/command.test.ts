@@ -40,7 +40,9 @@ for (const { kind, server, configure } of configuredKinds) {
         await place.remove();
       });
       const behind = moved(place, (text) => text.replaceAll(host, proxy.address));
-      writeFileSync(path.join(here, 'depot.ini'), configurationOf({ files: behind }));
+      writeFileSync(path.join(here, 'depot.ini'), configurationOf({ files: behind }), {
+        mode: 0o600,
+      });
       const content = pattern(1_200_000);
       writeFileSync(path.join(here, 'report.bin'), content);
       await done(here, ['-q', 'storages', 'create', 'files']);
