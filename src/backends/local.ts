@@ -5,7 +5,6 @@ import type { Backend, BlobSource, ByteRange } from '../backend.js';
 import { DepotError, messageOf } from '../errors.js';
 import { errorCode, fileError, makePrivateDirectory, placeOf } from '../files.js';
 import { acceptsUuid } from '../python/uuid.js';
-import { chunkSize } from '../streams.js';
 import { derivedUuid, newUuid } from './identifiers.js';
 import { metadataName, type OpenBlob, openEntry } from './local-entry.js';
 import { localLeftovers } from './local-leftovers.js';
@@ -14,6 +13,9 @@ import { createEntries } from './local-write-many.js';
 
 /** Directory entries looked at together while listing. */
 const listBatch = 64;
+
+/** Bytes a chunk: larger ones are no faster, and a thousand slow readers hold one each. */
+const chunkSize = 256 * 1024;
 
 /** Bytes of a file's name that file systems take. */
 const nameLength = 255;

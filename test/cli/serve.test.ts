@@ -220,7 +220,7 @@ test.runIf(isLinux)(
     await Promise.all(sockets.map((socket) => once(socket, 'readable')));
     const during = usage(child);
     expect(during.files).toBeGreaterThan(2000);
-    expect(during.peak - before.peak).toBeLessThan(1600 * 1024 * 1024);
+    expect(during.peak - before.peak).toBeLessThan(700 * 1024 * 1024);
     for (const socket of sockets) socket.destroy();
     await expect.poll(() => usage(child).files, { timeout: 60_000 }).toBeLessThan(100);
   },
