@@ -61,6 +61,10 @@ const examples: Readonly<Record<string, readonly (readonly [line: string, does: 
     ['depot -c production.ini gc localfs --older-than 30d', 'lists what nothing names'],
     ['depot -c production.ini gc localfs --older-than 30d --yes', 'and deletes it'],
   ],
+  serve: [
+    ['depot -c production.ini serve', 'on http://127.0.0.1:8080/, for this machine alone'],
+    ['DEPOT_SERVE_TOKEN=… depot serve --host 0.0.0.0', 'for others who have the token'],
+  ],
   completion: [['source <(depot completion bash)', 'in ~/.bashrc']],
 };
 
