@@ -54,7 +54,7 @@ describeWithServer('s3', 'odd objects in S3', (url) => {
         .map(([key, value]) => `depot.${index}.${key} = ${value}\n`)
         .join(''),
     );
-    writeFileSync(path.join(here, 'depot.ini'), `[depot]\n${storages.join('')}`);
+    writeFileSync(path.join(here, 'depot.ini'), `[depot]\n${storages.join('')}`, { mode: 0o600 });
     await done(here, ['storages', 'create', 'files']);
 
     const client = clientOf(settings);

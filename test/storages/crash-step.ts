@@ -1,9 +1,8 @@
 // Does one operation on a local storage, and kills itself before one of its file system calls.
 // Arguments: the storage's directory, the operation, the number of the version, the call from 1.
+import fs from 'node:fs';
 import promises, { type FileHandle, open } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
-import { openLocal } from '../../src/backends/local.js';
-import { Storage } from '../../src/storage.js';
 import { id, version } from './crash-version.js';
 
 const [place, operation, number, step] = process.argv.slice(2) as [string, string, string, string];
@@ -28,7 +27,19 @@ await handle.close();
 const names = ['link', 'mkdir', 'open', 'readdir', 'rename', 'rm', 'rmdir', 'stat', 'unlink'];
 killBefore(promises as unknown as Record<string, Call>, names);
 killBefore(methods as unknown as Record<string, Call>, ['write', 'sync', 'stat', 'close']);
+const onTheSpot = [
+  'mkdirSync',
+  'openSync',
+  'writeFileSync',
+  'fstatSync',
+  'closeSync',
+  'renameSync',
+];
+killBefore(fs as unknown as Record<string, Call>, [...onTheSpot, 'rmSync', 'fsync']);
 syncBuiltinESMExports();
+// Only now: they take some of these functions as they are loaded.
+const { openLocal } = await import('../../src/backends/local.js');
+const { Storage } = await import('../../src/storage.js');
 
 async function* chunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < bytes.byteLength; start += 500) {
