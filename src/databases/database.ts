@@ -73,6 +73,8 @@ export interface Database {
   place(): Promise<Place>;
   /** All tables of the application. */
   tables(): Promise<Table[]>;
+  /** Those of which its user may not read all; absent where there can be none. */
+  unreadable?(): Promise<readonly string[]>;
   /** A page of a column's text values, in the order of `position`. */
   texts(query: TextQuery): Promise<TextRow[]>;
   /** The text at a position as it is now, or null where the row or the text is gone. */

@@ -39,6 +39,14 @@ export function openMysql(url: SqlalchemyUrl, options: MysqlOptions): SqlDatabas
           notice(`${name}: its user may not read ${columns.join(', ')}: not looked at`);
         }),
       ),
+    unreadable: () =>
+      read('read the schema', async (session) => {
+        let names: readonly string[] = [];
+        await readTables(session, (columns) => {
+          names = columns;
+        });
+        return names;
+      }),
     texts: texts.page,
     textAt: (table, column, position) =>
       read('read a row', (session) => readText(session, table, column, position)),

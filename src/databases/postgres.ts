@@ -27,6 +27,14 @@ export function openPostgres(url: SqlalchemyUrl, options: PostgresOptions): SqlD
     name,
     place: () => placeOf(connection),
     tables: () => read('read the schema', (session) => readTables(session, unreadable)),
+    unreadable: () =>
+      read('read the schema', async (session) => {
+        let names: readonly string[] = [];
+        await readTables(session, (tables) => {
+          names = tables;
+        });
+        return names;
+      }),
     texts: texts.page,
     textAt: (table, column, position) =>
       read('read a row', (session) => readText(session, table, column, position)),

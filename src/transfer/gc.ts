@@ -8,6 +8,7 @@ import { parseReferenceText } from '../references/reference.js';
 import type { Storage } from '../storage.js';
 import { fromSource, stopsTheRun } from './copy-outcome.js';
 import { type Inventory, openInventory } from './inventory.js';
+import { checkReadable } from './protection.js';
 import type { Observer } from './report.js';
 
 /** What a collection has found and done, in the words of its `--json` output. */
@@ -68,6 +69,7 @@ export async function collectGarbage(options: GcOptions): Promise<void> {
   const inventory = openInventory();
   try {
     await takeStock(inventory, options);
+    await checkReadable(databases);
     for (const database of databases) await readTexts(database, inventory, options);
     if (signal.aborted) return;
     await collectBlobs(inventory, options);

@@ -21,14 +21,28 @@ export interface ProtectionOptions {
   readonly preview?: (text: string) => string;
 }
 
+/** Fails with `refused` where a database has texts that cannot be searched for names of blobs. */
+export async function checkReadable(databases: readonly Database[]): Promise<void> {
+  for (const { name, unreadable } of databases) {
+    const tables = (await unreadable?.()) ?? [];
+    if (tables.length === 0) continue;
+    throw new DepotError(
+      'refused',
+      `nothing may be deleted: the user of ${name} may not read all of ${tables.join(', ')}`,
+      { hint: 'GRANT SELECT on it to that user: blobs may be named there.' },
+    );
+  }
+}
+
 /**
  * Fails with `refused` for a database without any reference: it is hardly the right one, and what
- * names the blobs is not looked at.
+ * names the blobs is not looked at; and for one that cannot be read whole.
  */
 export async function checkReferences(
   databases: readonly Database[],
   signal: AbortSignal,
 ): Promise<void> {
+  await checkReadable(databases);
   for (const database of databases) {
     if (!(await hasReference(database, signal))) throw withoutReferences(database);
     signal.throwIfAborted();
@@ -59,6 +73,7 @@ function withoutReferences({ name }: Database): DepotError {
  */
 export async function findMentions(options: ProtectionOptions, findings: Findings): Promise<void> {
   const { databases, signal } = options;
+  await checkReadable(databases);
   for (const database of databases) {
     const references = await scan(database, options, findings);
     signal.throwIfAborted();

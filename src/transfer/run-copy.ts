@@ -8,6 +8,7 @@ import type { KnownContents } from './copy-blob.js';
 import { type CopyCounts, copyStorage, newCopyCounts } from './copy-storage.js';
 import { type Limits, openLimited } from './limits.js';
 import { overlaps } from './migrate.js';
+import { checkReadable } from './protection.js';
 import type { Observer } from './report.js';
 
 export interface CopyRunOptions {
@@ -77,6 +78,7 @@ async function checkEnds(source: Storage, target: Storage): Promise<void> {
 /** What references name is no backup: nothing is deleted there because it is not elsewhere. */
 async function checkUnnamed(target: Storage, manager: Manager, signal: AbortSignal): Promise<void> {
   const names = new Set([target.name, ...manager.aliasesOf(target.name)]);
+  await checkReadable(await manager.allDatabases());
   for (const column of await findColumns(await manager.referenceDatabases())) {
     const counts = await countBlobs(column, signal);
     if (![...counts.keys()].some((name) => names.has(name))) continue;

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { Database } from '../../src/databases/database.js';
+import { checkReadable } from '../../src/transfer/protection.js';
 import { describeWithServer } from '../servers/servers.js';
 import { allRows, tableOf, texts } from './conformance/harness.js';
 import { openPostgresDatabase, openUrl, withUser } from './postgres-harness.js';
@@ -107,6 +108,13 @@ describeWithServer('postgres', 'the schema of a PostgreSQL database', (server) =
       expect.stringMatching(/may not read all of denied, part, closed\.t: not looked at$/),
     ]);
     expect(await database.tables()).toHaveLength(4);
+    expect(await limited.unreadable?.()).toEqual(['denied', 'part', 'closed.t']);
+    expect(await database.unreadable?.()).toEqual([]);
+    await expect(checkReadable([database, limited])).rejects.toMatchObject({
+      kind: 'refused',
+      message: expect.stringMatching(/may not read all of denied, part, closed\.t$/),
+    });
+    await checkReadable([database]);
   });
 
   test('of a table without a primary key gives all rows, however they move meanwhile', async () => {
