@@ -42,22 +42,23 @@ interface ColumnRow extends MysqlColumn {
 }
 
 /**
- * The application's tables, as far as its user may read them; `unreadable` is told of columns that
- * the user may see and not read. A table without a primary key has its first other unique one.
+ * The application's tables, as far as its user may read them, and the names of columns that the
+ * user may see and not read. A table without a primary key has its first other unique one.
  */
 export async function readTables(
   session: Session,
-  unreadable: (columns: readonly string[]) => void,
-): Promise<MysqlTable[]> {
+): Promise<{ tables: MysqlTable[]; unreadable: string[] }> {
   const columns = (await session.run(schema)).rows.map(columnRow);
   const keyNames = keysOf((await session.run(keys)).rows);
-  unreadable(
-    columns.filter(({ isReadable }) => !isReadable).map(({ table, name }) => `${table}.${name}`),
-  );
-  const readable = columns.filter(({ isReadable }) => isReadable);
-  return [...Map.groupBy(readable, ({ table }) => table)].map(([name, own]) =>
-    tableOf(name, own, keyNames.get(name) ?? []),
-  );
+  const [readable, denied] = [true, false].map((one) =>
+    columns.filter(({ isReadable }) => isReadable === one),
+  ) as [ColumnRow[], ColumnRow[]];
+  return {
+    tables: [...Map.groupBy(readable, ({ table }) => table)].map(([name, own]) =>
+      tableOf(name, own, keyNames.get(name) ?? []),
+    ),
+    unreadable: denied.map(({ table, name }) => `${table}.${name}`),
+  };
 }
 
 function columnRow(row: Row): ColumnRow {

@@ -19,6 +19,7 @@ export function openMysql(url: SqlalchemyUrl, options: MysqlOptions): SqlDatabas
   const { name, read, write } = connection;
   const lock = mysqlLock(connection);
   const texts = openTexts(connection);
+  const schema = () => read('read the schema', readTables);
   const told = new Set<string>();
   const notice = (text: string): void => {
     if (!told.has(text)) options.notice(text);
@@ -32,21 +33,13 @@ export function openMysql(url: SqlalchemyUrl, options: MysqlOptions): SqlDatabas
         within: [],
         description: name,
       })),
-    tables: () =>
-      read('read the schema', (session) =>
-        readTables(session, (columns) => {
-          if (columns.length === 0) return;
-          notice(`${name}: its user may not read ${columns.join(', ')}: not looked at`);
-        }),
-      ),
-    unreadable: () =>
-      read('read the schema', async (session) => {
-        let names: readonly string[] = [];
-        await readTables(session, (columns) => {
-          names = columns;
-        });
-        return names;
-      }),
+    async tables() {
+      const { tables, unreadable } = await schema();
+      if (unreadable.length > 0)
+        notice(`${name}: its user may not read ${unreadable.join(', ')}: not looked at`);
+      return tables;
+    },
+    unreadable: async () => (await schema()).unreadable,
     texts: texts.page,
     textAt: (table, column, position) =>
       read('read a row', (session) => readText(session, table, column, position)),

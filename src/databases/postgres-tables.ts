@@ -70,22 +70,24 @@ interface ColumnRow extends PostgresColumn {
 }
 
 /**
- * The application's tables, as far as its user may read them; `unreadable` is told of the others.
- * Those that the search path does not find have their schema in front of their names.
+ * The application's tables, as far as its user may read them, and the names of those of which it
+ * may not read all. Those that the search path does not find have their schema in front of their
+ * names.
  */
 export async function readTables(
   session: Session,
-  unreadable: (names: readonly string[]) => void,
-): Promise<PostgresTable[]> {
+): Promise<{ tables: PostgresTable[]; unreadable: string[] }> {
   const { rows } = await session.query(schema(session.serverVersion));
   const tables = Map.groupBy(rows.map(columnRow), ({ schema: name, table }) =>
     JSON.stringify([name, table]),
   );
   const denied = [...tables.values()].filter((columns) => columns.some((one) => !one.isReadable));
-  unreadable(denied.map(([first]) => nameOf(first as ColumnRow)));
-  return [...tables.values()]
-    .filter((columns) => columns.some(({ isReadable }) => isReadable))
-    .map(tableOf);
+  return {
+    tables: [...tables.values()]
+      .filter((columns) => columns.some(({ isReadable }) => isReadable))
+      .map(tableOf),
+    unreadable: denied.map(([first]) => nameOf(first as ColumnRow)),
+  };
 }
 
 function columnRow(row: readonly (string | null)[]): ColumnRow {

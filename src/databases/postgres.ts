@@ -19,22 +19,20 @@ export function openPostgres(url: SqlalchemyUrl, options: PostgresOptions): SqlD
   const { name, read, transaction } = connection;
   const lock = postgresLock(connection);
   const texts = openTexts(connection);
-  const unreadable = once((tables: readonly string[]) => {
+  const schema = () => read('read the schema', readTables);
+  const tellUnreadable = once((tables: readonly string[]) => {
     if (tables.length === 0) return;
     options.notice(`${name}: its user may not read all of ${tables.join(', ')}: not looked at`);
   });
   return {
     name,
     place: () => placeOf(connection),
-    tables: () => read('read the schema', (session) => readTables(session, unreadable)),
-    unreadable: () =>
-      read('read the schema', async (session) => {
-        let names: readonly string[] = [];
-        await readTables(session, (tables) => {
-          names = tables;
-        });
-        return names;
-      }),
+    async tables() {
+      const { tables, unreadable } = await schema();
+      tellUnreadable(unreadable);
+      return tables;
+    },
+    unreadable: async () => (await schema()).unreadable,
     texts: texts.page,
     textAt: (table, column, position) =>
       read('read a row', (session) => readText(session, table, column, position)),
