@@ -1,14 +1,14 @@
 import { pMapIterable } from 'p-map';
 import type { Leftover } from '../backend.js';
 import type { Database } from '../databases/database.js';
-import { DepotError, isNotFound, messageOf } from '../errors.js';
+import { isNotFound, messageOf } from '../errors.js';
 import { allTexts } from '../references/all-texts.js';
 import { rowName } from '../references/columns.js';
 import { parseReferenceText } from '../references/reference.js';
 import type { Storage } from '../storage.js';
 import { fromSource, stopsTheRun } from './copy-outcome.js';
 import { type Inventory, openInventory } from './inventory.js';
-import { checkReadable } from './protection.js';
+import { checkReadable, withoutReferences } from './protection.js';
 import type { Observer } from './report.js';
 
 /** What a collection has found and done, in the words of its `--json` output. */
@@ -126,12 +126,7 @@ async function readTexts(
     }
   }
   counts.references.scanned += references;
-  if (references > 0) return;
-  throw new DepotError(
-    'refused',
-    `nothing is deleted: no reference at all is found in ${database.name}`,
-    { hint: 'Is it the right database? See sqlalchemy.url, and databases in [depot].' },
-  );
+  if (references === 0) throw withoutReferences(database);
 }
 
 async function collectBlobs(inventory: Inventory, options: GcOptions): Promise<void> {

@@ -38,7 +38,7 @@ export async function checkReadable(databases: readonly Database[]): Promise<voi
  * Fails with `refused` for a database without any reference: it is hardly the right one, and what
  * names the blobs is not looked at; and for one that cannot be read whole.
  */
-export async function checkReferences(
+export async function checkSearchable(
   databases: readonly Database[],
   signal: AbortSignal,
 ): Promise<void> {
@@ -56,12 +56,11 @@ async function hasReference(database: Database, signal: AbortSignal): Promise<bo
   return false;
 }
 
-function withoutReferences({ name }: Database): DepotError {
-  return new DepotError(
-    'refused',
-    `nothing may be deleted: no reference at all is found in ${name}`,
-    { hint: 'Is it the right database? See sqlalchemy.url, and databases in [depot].' },
-  );
+/** The refusal to delete by what such a database says. */
+export function withoutReferences({ name }: Database): DepotError {
+  return new DepotError('refused', `nothing is deleted: no reference at all is found in ${name}`, {
+    hint: 'Is it the right database? See sqlalchemy.url, and databases in [depot].',
+  });
 }
 
 /**
@@ -69,7 +68,7 @@ function withoutReferences({ name }: Database): DepotError {
  * is protected by any occurrence of its identifier, in any spelling, except in references, paths and
  * URLs that name the target.
  *
- * Fails with `refused` as `checkReferences` does, for what is gone since.
+ * Fails with `refused` as `checkSearchable` does, for what is gone since.
  */
 export async function findMentions(options: ProtectionOptions, findings: Findings): Promise<void> {
   const { databases, signal } = options;

@@ -22,7 +22,7 @@ import { type Limits, openLimited } from './limits.js';
 import { lockDatabases } from './lock-databases.js';
 import { migrate } from './migrate.js';
 import { checkCondition, checkStorages } from './preflight.js';
-import { checkReferences } from './protection.js';
+import { checkSearchable } from './protection.js';
 import { type Counts, newCounts, type Observer } from './report.js';
 import { rewriteMentions } from './rewrite-mentions.js';
 import { recorded, recording, recordOf } from './run-record.js';
@@ -94,7 +94,7 @@ export async function runMigration(
   if (options.where !== undefined) await checkCondition(columns, options.where);
   // Opened before anything is moved: one that cannot be must not be found out at the end.
   const databases = await manager.allDatabases();
-  if (options.deleteSource) await checkReferences(databases, options.signal);
+  if (options.deleteSource) await checkSearchable(databases, options.signal);
   const stateFile = options.dryRun
     ? null
     : (options.stateFile ?? defaultState(manager, { source, target, ...options }));
