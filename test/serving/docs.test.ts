@@ -1,23 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { newProgram, programsOf } from '../docs/programs.js';
 
-const root = path.resolve(import.meta.dirname, '../..');
-const text = readFileSync(path.join(root, 'docs/serving.md'), 'utf8');
-const programs = [...text.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code as string);
+const programs = programsOf('docs/serving.md');
 
 /** As much of the frameworks as passes a request of `node:http` on: none is a dependency. */
 const standIns: Readonly<Record<string, string>> = {
@@ -44,11 +34,7 @@ const standIns: Readonly<Record<string, string>> = {
 
 /** A site, with the package and the frameworks installed. */
 function newPlace(program: string): string {
-  const directory = mkdtempSync(path.join(tmpdir(), 'depot-serving-'));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
-  cpSync(path.join(root, 'fixtures/kotti-site'), directory, { recursive: true });
-  mkdirSync(path.join(directory, 'node_modules'));
-  symlinkSync(root, path.join(directory, 'node_modules/filedepot'));
+  const directory = newProgram(program);
   for (const [name, code] of Object.entries(standIns)) {
     mkdirSync(path.join(directory, 'node_modules', name));
     writeFileSync(path.join(directory, 'node_modules', name, 'index.mjs'), code);
@@ -58,7 +44,6 @@ function newPlace(program: string): string {
       JSON.stringify(manifest),
     );
   }
-  writeFileSync(path.join(directory, 'program.mjs'), program);
   return directory;
 }
 

@@ -24,10 +24,20 @@ async function serve(handler: NodeHandler): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+/** Serves a manager; gives what asks it. */
+type Start = (manager: Manager, options?: ServingOptions) => Promise<typeof fetch>;
+
+/** A manager that is served, and what it was told of. */
+async function startTelling(
+  start: Start,
+): Promise<{ manager: Manager; told: unknown[]; ask: typeof fetch }> {
+  const manager = newManager();
+  const told: unknown[] = [];
+  return { manager, told, ask: await start(manager, { onError: (error) => told.push(error) }) };
+}
+
 /** The same requests, answered by either adapter. */
-const adapters: Readonly<
-  Record<string, (manager: Manager, options?: ServingOptions) => Promise<typeof fetch>>
-> = {
+const adapters: Readonly<Record<string, Start>> = {
   async 'node:http'(manager, options) {
     const origin = await serve(createNodeHandler(manager, options));
     return (path, init) => fetch(`${origin}${path}`, init);
@@ -80,9 +90,7 @@ for (const [name, start] of Object.entries(adapters)) {
   });
 
   test(`${name}: a client that leaves closes the blob, also one that stalls`, async () => {
-    const manager = newManager();
-    const told: unknown[] = [];
-    const ask = await start(manager, { onError: (error) => told.push(error) });
+    const { manager, told, ask } = await startTelling(start);
     const { id } = await manager.store(Buffer.alloc(100_000), { filename: 'a.bin' });
     const { backend } = await manager.storage();
     const { info } = await backend.read(id);
@@ -98,9 +106,7 @@ for (const [name, start] of Object.entries(adapters)) {
   });
 
   test(`${name}: what fails before it begins is a 500, and told`, async () => {
-    const manager = newManager();
-    const told: unknown[] = [];
-    const ask = await start(manager, { onError: (error) => told.push(error) });
+    const { manager, told, ask } = await startTelling(start);
     const { id } = await manager.store(Buffer.from('x'));
     const { backend } = await manager.storage();
     const failure = new Error('secret.example does not answer');
@@ -111,9 +117,7 @@ for (const [name, start] of Object.entries(adapters)) {
   });
 
   test(`${name}: what fails on the way breaks off, and is told`, async () => {
-    const manager = newManager();
-    const told: unknown[] = [];
-    const ask = await start(manager, { onError: (error) => told.push(error) });
+    const { manager, told, ask } = await startTelling(start);
     const { id } = await manager.store(Buffer.alloc(100_000), { filename: 'a.bin' });
     const { backend } = await manager.storage();
     const { info } = await backend.read(id);
