@@ -2,6 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import Sqlite from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { depot, newSite, objects } from './depot.js';
 
@@ -78,5 +79,21 @@ describe('the schema of --json', () => {
     const { out } = await depot(here, ['-c', 'production.ini', '--json', 'storages', '--ping']);
     expectDescribed('storages', objects(out));
     expect(objects(out).map(({ reachable }) => reachable)).toEqual([true, false]);
+  });
+
+  test('describes a row that the database refuses to change', async () => {
+    const here = newSite();
+    const site = new Sqlite(path.join(here, 'Kotti.db'));
+    site.exec(`CREATE TRIGGER guard BEFORE UPDATE ON files
+      BEGIN SELECT RAISE(ABORT, 'the files are sealed'); END`);
+    site.close();
+    const { out } = await depot(here, ['-c', 'production.ini', '--json', ...toLocal]);
+    expectDescribed('migrate-storage', objects(out));
+    expect(objects(out)).toContainEqual(expect.objectContaining({ kind: 'unchangeable' }));
+    const report = [...toLocal.slice(0, 1), '--report', state];
+    expectDescribed(
+      'migrate-storage --report',
+      objects((await depot(here, ['--json', ...report])).out),
+    );
   });
 });
