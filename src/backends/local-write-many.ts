@@ -13,7 +13,7 @@ export interface NewEntry {
   readonly metadata: BlobMetadata;
 }
 
-/** Where a blob is put together, and descriptors of its files, written and not synchronized. */
+/** Where a blob is put together, and descriptors of its files, the blob's first, written and not synchronized. */
 interface Staged {
   readonly directory: string;
   readonly files: readonly number[];
@@ -68,9 +68,9 @@ function stage(storagePath: string, { bytes, metadata }: NewEntry): Staged | nul
 async function makeDurable({ directory, files }: Staged): Promise<number | null> {
   try {
     await Promise.all(files.map((file) => synchronize(file)));
-    const [length = null] = files.map((file) => fstatSync(file).size);
+    const { size } = fstatSync(files[0] as number);
     await syncDirectory(directory);
-    return length;
+    return size;
   } catch {
     return null;
   } finally {

@@ -56,12 +56,16 @@ export function makeStaged(storagePath: string): string {
     } catch (error) {
       // Not there yet, or another process has just removed it, empty.
       if (errorCode(error) !== 'ENOENT') throw error;
-      try {
-        mkdirSync(staging);
-      } catch (taken) {
-        if (errorCode(taken) !== 'EEXIST') throw taken;
-      }
+      makeStaging(staging);
     }
+  }
+}
+
+function makeStaging(staging: string): void {
+  try {
+    mkdirSync(staging);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
   }
 }
 

@@ -99,7 +99,7 @@ export async function registerCommands(
  * with examples.
  */
 function explainUsage(command: Command, name: string): void {
-  command.addHelpText('after', examplesText(command.name()));
+  command.addHelpText('after', () => examplesText(command.name()));
   command.showHelpAfterError(`Show the usage with: ${name} --help`);
   command.configureOutput({
     outputError(text, write) {

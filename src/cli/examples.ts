@@ -1,5 +1,7 @@
+type Example = readonly [line: string, does: string];
+
 /** Command lines that show what a command is for, each with what it does; under its help. */
-const examples: Readonly<Record<string, readonly (readonly [line: string, does: string])[]>> = {
+const examples: Readonly<Record<string, readonly Example[]>> = {
   init: [
     ['depot init', 'writes depot.ini, and makes the directory files/'],
     ['depot init site.ini', 'under another name'],
@@ -68,8 +70,8 @@ const examples: Readonly<Record<string, readonly (readonly [line: string, does: 
   completion: [['source <(depot completion bash)', 'in ~/.bashrc']],
 };
 
-export function examplesOf(command: string): (readonly [line: string, does: string])[] {
-  return [...(examples[command] ?? [])];
+export function examplesOf(command: string): readonly Example[] {
+  return examples[command] ?? [];
 }
 
 /** The part of a help that shows them, each line below what it does. */

@@ -56,12 +56,9 @@ export function parseAge(text: string): number {
 
 /** Milliseconds as `parseAge` reads them, in the largest unit up to days that they are whole of. */
 export function formatAge(milliseconds: number): string {
-  const units = ['s', 'min', 'h', 'd'].flatMap((unit) => {
-    const length = ageUnits[unit] ?? second;
-    return milliseconds % length === 0 ? [[unit, length] as const] : [];
-  });
-  const [unit, length] = units.at(-1) ?? ['s', second];
-  return `${milliseconds / length}${unit}`;
+  const lengthOf = (unit: string): number => ageUnits[unit] ?? second;
+  const unit = ['d', 'h', 'min'].find((one) => milliseconds % lengthOf(one) === 0) ?? 's';
+  return `${milliseconds / lengthOf(unit)}${unit}`;
 }
 
 /** The moment of an option such as `--since 7d` or `--since 2026-01-31`: an age, or a time in UTC. */

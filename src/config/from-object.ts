@@ -1,7 +1,12 @@
 import path from 'node:path';
 import { DepotError } from '../errors.js';
 import type { Setting } from './origin.js';
-import { type Configuration, checkedAliases, chooseDefault } from './settings.js';
+import {
+  type Configuration,
+  checkedAliases,
+  chooseDefault,
+  defaultMountpoint,
+} from './settings.js';
 import type { StorageSettings } from './storages.js';
 
 /** What a configuration file says, as an object. */
@@ -60,7 +65,7 @@ export function configurationOf(settings: Settings): Configuration {
     defaultStorage: chooseDefault(storages, aliases, wanted),
     aliases,
     timezone: optional('timezone', settings.timezone),
-    mountpoint: settings.mountpoint ?? '/depot',
+    mountpoint: settings.mountpoint ?? defaultMountpoint,
     databases: databases.length === 0 && sqlalchemyUrl !== undefined ? [sqlalchemyUrl] : databases,
     sqlalchemyUrl,
     references: [],

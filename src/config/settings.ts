@@ -10,6 +10,9 @@ import { kottiStorages, plainStorages, type StorageSettings } from './storages.j
 export { describeOrigin, type Setting } from './origin.js';
 export type { StorageSettings } from './storages.js';
 
+/** As Kotti's and filedepot's own. */
+export const defaultMountpoint = '/depot';
+
 /** What a configuration file and the environment say, before any backend has seen it. */
 export interface Configuration {
   /** Absolute path, or what stands for it in messages where there is no file. */
@@ -67,7 +70,7 @@ export async function loadConfiguration(options: {
     defaultStorage: chooseDefault(storages, aliases, own.default),
     aliases,
     timezone: own.timezone,
-    mountpoint: mountpoint?.value ?? '/depot',
+    mountpoint: mountpoint?.value ?? defaultMountpoint,
     databases:
       own.databases.length === 0 && sqlalchemyUrl !== undefined ? [sqlalchemyUrl] : own.databases,
     sqlalchemyUrl,
