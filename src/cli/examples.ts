@@ -58,6 +58,7 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
   check: [
     ['depot -c production.ini check', 'every reference and every storage'],
     ['depot -c production.ini check localfs --deep', 'reading every byte of one'],
+    ['depot -c production.ini check --fix leftover --dry-run', 'what could be put right'],
   ],
   gc: [
     ['depot -c production.ini gc localfs --older-than 30d', 'lists what nothing names'],

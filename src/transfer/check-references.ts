@@ -2,6 +2,7 @@ import type { Database } from '../databases/database.js';
 import type { JsonObject } from '../python/json.js';
 import { allTexts } from '../references/all-texts.js';
 import { rowName } from '../references/columns.js';
+import { contradiction } from '../references/consistency.js';
 import {
   blobsOf,
   formatReferenceText,
@@ -87,14 +88,4 @@ function checkReference(reference: JsonObject, where: string, check: TextCheck):
   const message = contradiction(reference);
   if (message === null) return;
   problems.push({ kind: 'inconsistent-reference', reference: where, path: null, message });
-}
-
-/** What of a reference's own names for its file does not agree; null where all does. */
-function contradiction(reference: JsonObject): string | null {
-  const path = reference.get('path');
-  const files = reference.get('files');
-  const own = `${reference.get('depot_name')}/${reference.get('file_id')}`;
-  if (typeof path === 'string' && path !== own) return `its path is ${path}, its file ${own}`;
-  if (Array.isArray(files) && !files.includes(own)) return `its files do not list ${own}`;
-  return null;
 }

@@ -4,8 +4,11 @@ import type { Database } from '../databases/database.js';
 import { DepotError, isNotFound, messageOf } from '../errors.js';
 import type { Storage } from '../storage.js';
 import type { Budget } from './budget.js';
+import { checkLeftovers } from './check-leftovers.js';
 import { checkReferences, type NamedStorage } from './check-references.js';
 import { fromSource, stopsTheRun } from './copy-outcome.js';
+import { fixReferences, type ReferenceFixing } from './fix-references.js';
+import { type Fix, type FixableKind, type Fixing, isFixed } from './fixes.js';
 import { type Inventory, openInventory, type PlacedBlob } from './inventory.js';
 import type { Problem, ProblemKind } from './report.js';
 
@@ -17,6 +20,8 @@ export interface CheckCounts {
   bytes: number;
   /** How many problems of each kind. */
   readonly problems: Partial<Record<ProblemKind, number>>;
+  /** How many of them were fixed, or would be; absent where none were to be. */
+  fixed?: Partial<Record<FixableKind, number>>;
 }
 
 export interface CheckOptions {
@@ -30,8 +35,11 @@ export interface CheckOptions {
   readonly budget: Budget;
   /** Added to as it goes. */
   readonly counts: CheckCounts;
+  readonly fixing: Fixing;
   /** Takes each problem. */
   found(problem: Problem): Promise<void>;
+  /** Takes what is worth telling the user. */
+  notice(text: string): void;
   /** Called whenever the counts have changed. */
   progress(counts: CheckCounts): void;
   readonly signal: AbortSignal;
@@ -44,13 +52,14 @@ export function newCheckCounts(): CheckCounts {
 }
 
 /**
- * Compares references and blobs. The storages are listed first and the databases read behind that,
+ * Compares references and blobs, and fixes what it is asked to. The storages are listed first and the databases read behind that,
  * so that what is uploaded meanwhile is nothing that nobody names.
  */
 export async function check(options: CheckOptions): Promise<void> {
   const { databases, counts, named, signal } = options;
   const inventory = openInventory();
   const found = (problem: Problem): Promise<void> => report(problem, options);
+  const fixing = counting(options);
   try {
     await takeStock(inventory, options);
     for (const database of databases) {
@@ -59,6 +68,11 @@ export async function check(options: CheckOptions): Promise<void> {
       counts.references.scanned += references;
     }
     if (signal.aborted) return;
+    await fixInconsistent(inventory, fixing, options);
+    for (const storage of options.storages) {
+      if (signal.aborted) return;
+      await checkLeftovers({ ...options, storage, fixing, found });
+    }
     await reportAbsent(inventory, options);
     await checkBlobs(inventory, options);
     if (databases.length === 0 || signal.aborted) return;
@@ -71,6 +85,35 @@ export async function check(options: CheckOptions): Promise<void> {
 async function report(problem: Problem, { counts, found }: CheckOptions): Promise<void> {
   counts.problems[problem.kind] = (counts.problems[problem.kind] ?? 0) + 1;
   await found(problem);
+}
+
+/** What is to be fixed; each fix is counted. */
+function counting({ fixing, counts }: CheckOptions): Fixing {
+  if (fixing.kinds.size === 0) return fixing;
+  const fixed: NonNullable<CheckCounts['fixed']> = {};
+  counts.fixed = fixed;
+  return {
+    ...fixing,
+    async fixed(fix: Fix) {
+      if (isFixed(fix)) fixed[fix.kind] = (fixed[fix.kind] ?? 0) + 1;
+      await fixing.fixed(fix);
+    },
+  };
+}
+
+/** Fixes references once everything is known that names their files. */
+async function fixInconsistent(
+  inventory: Inventory,
+  fixing: Fixing,
+  { databases, named, storages, counts, signal }: CheckOptions,
+): Promise<void> {
+  const kind = 'inconsistent-reference';
+  if (!fixing.kinds.has(kind) || counts.problems[kind] === undefined) return;
+  const placed: ReferenceFixing['placed'] = ({ storage: name, id }) => {
+    const place = named.find(({ names }) => names.has(name))?.place ?? null;
+    return place === null ? null : { place, id, storage: storages[place] as Storage };
+  };
+  await fixReferences({ ...fixing, databases, inventory, placed, signal });
 }
 
 /** Lists all storages into the inventory. */

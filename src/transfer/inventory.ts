@@ -21,6 +21,8 @@ export interface Inventory {
   unnamed(): Iterable<PlacedBlob>;
   /** Whether this is one of those. */
   isUnnamed(blob: PlacedBlob): boolean;
+  /** Whether it was added, one reference names it, and nothing else mentions it. */
+  isNamedOnce(blob: PlacedBlob): boolean;
   /** Blobs that references name and nobody has added, each with the references. */
   absent(): Iterable<PlacedBlob & { readonly where: string }>;
   close(): void;
@@ -42,10 +44,13 @@ export function openInventory(): Inventory {
   const handle = openTemporaryDatabase(schema);
   const marks = markMentions(handle);
   const insert = handle.prepare('INSERT OR IGNORE INTO blobs (place, id, key) VALUES (?, ?, ?)');
-  const markNamed = handle.prepare('UPDATE blobs SET named = 1 WHERE place = ? AND id = ?');
+  const markNamed = handle.prepare('UPDATE blobs SET named = named + 1 WHERE place = ? AND id = ?');
   const insertAbsent = handle.prepare('INSERT INTO absent (place, id, "where") VALUES (?, ?, ?)');
   const selectUnnamed = handle.prepare(
     'SELECT 1 FROM blobs WHERE place = ? AND id = ? AND named = 0 AND mention IS NULL',
+  );
+  const selectNamedOnce = handle.prepare(
+    'SELECT 1 FROM blobs WHERE place = ? AND id = ? AND named = 1 AND mention IS NULL',
   );
   /** Row by row, so that other statements may run in between. */
   function* rows<T>(from: string): Generator<T> {
@@ -66,6 +71,7 @@ export function openInventory(): Inventory {
     blobs: () => rows('blobs WHERE true'),
     unnamed: () => rows('blobs WHERE named = 0 AND mention IS NULL'),
     isUnnamed: ({ place, id }) => selectUnnamed.get(place, id) !== undefined,
+    isNamedOnce: ({ place, id }) => selectNamedOnce.get(place, id) !== undefined,
     absent: () => rows('absent WHERE true'),
     close: () => void handle.close(),
   };

@@ -19,7 +19,8 @@ export type ProblemKind =
   | 'unreferenced-blob'
   | 'duplicate-blob'
   | 'wrong-length'
-  | 'unreadable-blob';
+  | 'unreadable-blob'
+  | 'leftover';
 
 /** An item that was not done as asked. */
 export interface Problem {

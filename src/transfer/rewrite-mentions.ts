@@ -12,6 +12,7 @@ import type { Counts, Observer } from './report.js';
 import {
   asStored,
   changeEach,
+  obstacleTo,
   ownAttempts,
   type RowChange,
   readAgain,
@@ -173,22 +174,6 @@ export function renamed(
   const id = target.idFor(name.id);
   const url = target.publicUrl(id) ?? `${mountpoint}/${target.name}/${id}`;
   return name.renamed({ storage: target.name, id, url });
-}
-
-/** What keeps a row from getting that text. */
-function obstacleTo(
-  { table, column }: ReferenceColumn,
-  row: TextRow,
-  after: string,
-): string | null {
-  if (row.unchangeable !== undefined) return row.unchangeable;
-  if (table.unchangeable === true) return 'the table has no primary key';
-  if (table.primaryKey.includes(column.name)) return 'the column is a key of the table';
-  const length = [...after].length;
-  const { maxLength } = column;
-  // SQLite takes longer texts than it declares: where one stands, another does.
-  if (maxLength === null || length <= Math.max(maxLength, [...row.text].length)) return null;
-  return `the new text has ${length} characters, ${table.name}.${column.name} takes ${maxLength}`;
 }
 
 /** Changes the rows in one transaction; returns those that somebody else had changed before. */

@@ -32,6 +32,22 @@ function changeOf(
   return { table, column: column.name, position, before, after };
 }
 
+/** What keeps a row from getting that text; null where nothing does. */
+export function obstacleTo(
+  { table, column }: ReferenceColumn,
+  row: TextRow,
+  after: string,
+): string | null {
+  if (row.unchangeable !== undefined) return row.unchangeable;
+  if (table.unchangeable === true) return 'the table has no primary key';
+  if (table.primaryKey.includes(column.name)) return 'the column is a key of the table';
+  const length = [...after].length;
+  const { maxLength } = column;
+  // SQLite takes longer texts than it declares: where one stands, another does.
+  if (maxLength === null || length <= Math.max(maxLength, [...row.text].length)) return null;
+  return `the new text has ${length} characters, ${table.name}.${column.name} takes ${maxLength}`;
+}
+
 /** What came of changes. */
 export interface ChangesMade<Change> {
   /** For each of them, in order. */

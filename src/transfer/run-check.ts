@@ -3,14 +3,18 @@ import type { Storage } from '../storage.js';
 import { Budget, bytesInFlight } from './budget.js';
 import { type CheckCounts, check, newCheckCounts } from './check.js';
 import type { NamedStorage } from './check-references.js';
+import type { Fixing } from './fixes.js';
 import type { Problem } from './report.js';
 
 export interface CheckRunOptions {
   /** Names or aliases of the storages to look through; empty: all that outlive the process. */
   readonly names: readonly string[];
   readonly deep: boolean;
+  readonly fixing: Fixing;
   /** Takes each problem. */
   found(problem: Problem): Promise<void>;
+  /** Takes what is worth telling the user. */
+  notice(text: string): void;
   /** Called whenever the counts have changed. */
   progress(counts: CheckCounts): void;
   readonly signal: AbortSignal;

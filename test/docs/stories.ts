@@ -56,6 +56,8 @@ interface Story {
 
 const migration = 'depot -c production.ini migrate-storage --from dbfiles --to localfs';
 
+const fix = 'depot -c production.ini check --fix inconsistent-reference --fix leftover';
+
 /** Where a document's reader stands; under a heading, where that begins elsewhere. */
 const stories: Readonly<Record<string, Story>> = {
   'README.md': {
@@ -69,7 +71,11 @@ const stories: Readonly<Record<string, Story>> = {
   },
   'docs/checking.md': {
     world: { damaged: true },
-    codes: { 'depot -c production.ini check': 6 },
+    codes: {
+      'depot -c production.ini check': 6,
+      [fix]: 6,
+      [`${fix} --dry-run`]: 6,
+    },
   },
   'docs/migrating.md': {
     world: { storages: { archive: local('archive') } },
