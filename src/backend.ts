@@ -82,6 +82,14 @@ export interface ServiceCopy {
   readonly checksum: string;
 }
 
+/** What a store has several times under one identifier. */
+export interface Duplicates {
+  /** For people, oldest first: `id=7`. */
+  readonly entries: readonly string[];
+  /** Why they are not made one; null where they are. */
+  readonly obstacle: string | null;
+}
+
 /** Something unfinished or half deleted that no list shows. */
 export interface Leftover {
   /** For people: what and where. */
@@ -157,6 +165,11 @@ export interface Backend {
   delete(id: string): Promise<void>;
   /** Identifiers exactly as stored, as they come, never all in memory. */
   list(): AsyncIterable<string>;
+  /**
+   * Makes one of what it has under this identifier, where all of it is the same to the byte; a dry
+   * run tells alone. Absent where an identifier cannot be there twice.
+   */
+  mergeDuplicates?(id: string, options: { dryRun: boolean }): Promise<Duplicates>;
   /** What writers left that were killed; absent where nothing can be left, or nobody can list it. */
   leftovers?(): AsyncIterable<Leftover>;
   close(): Promise<void>;

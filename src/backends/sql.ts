@@ -1,4 +1,4 @@
-import type { Backend, BlobInfo, BlobMetadata } from '../backend.js';
+import type { Backend, BlobInfo, BlobMetadata, Duplicates } from '../backend.js';
 import type { BlobColumns, BlobRow, BlobTable, SqlDatabase } from '../databases/database.js';
 import { DepotError } from '../errors.js';
 import type { ZoneClock } from '../time.js';
@@ -6,6 +6,11 @@ import { derivedUuid, newUuid } from './identifiers.js';
 
 /** Rows of the table `blobs` listed at a time. */
 const listPage = 500;
+
+/** What Kotti's table has. */
+const ownColumns = new Set(
+  'id file_id filename content_type content_length last_modified data'.split(' '),
+);
 
 /** Characters that `file_id`, and `filename` and `content_type`, take. */
 const idLength = 36;
@@ -93,6 +98,7 @@ export function openSql(database: SqlDatabase, clock: ZoneClock): Backend {
     async delete(id) {
       if (!(await blobs.delete(id))) throw missing(id);
     },
+    mergeDuplicates: (id, { dryRun }) => mergeRows(database, id, { merge: !dryRun }),
     async *list() {
       let after: number | bigint | null = null;
       while (true) {
@@ -104,6 +110,23 @@ export function openSql(database: SqlDatabase, clock: ZoneClock): Backend {
     },
     close: () => database.close(),
   };
+}
+
+/** Rows that an application has given further columns may differ in what only it knows. */
+async function mergeRows(
+  database: SqlDatabase,
+  id: string,
+  { merge }: { merge: boolean },
+): Promise<Duplicates> {
+  const table = (await database.tables()).find(({ name }) => name === 'blobs');
+  const further = table?.columns.find(({ name }) => !ownColumns.has(name));
+  if (table === undefined || further !== undefined) {
+    const obstacle = `its table has a column ${further?.name} that Kotti's has not`;
+    return { entries: [], obstacle: table === undefined ? 'its table is not found' : obstacle };
+  }
+  const { rows, equal } = await database.blobs.duplicates(id, { merge });
+  const obstacle = equal ? null : 'its rows differ';
+  return { entries: rows.map((number) => `id=${number}`), obstacle };
 }
 
 /** Of an identifier in another spelling, or in several rows, the methods for one blob have to tell. */

@@ -130,6 +130,14 @@ export interface BlobColumns {
   readonly lastModified: string | null;
 }
 
+/** The rows of one identifier. */
+export interface DuplicateRows {
+  /** Their numbers, oldest first. */
+  readonly rows: readonly (number | bigint)[];
+  /** Whether they are the same in every column but `id`, to the byte. */
+  readonly equal: boolean;
+}
+
 /** The table `blobs` of Kotti's DBFileStorage. `file_id` is not unique in it. */
 export interface BlobTable {
   /** True where the server gives or takes a blob's bytes only all at once. */
@@ -161,4 +169,9 @@ export interface BlobTable {
   update(fileId: string, columns: BlobColumns, source: BlobSource): Promise<number | null>;
   /** Says false where there was none. */
   delete(fileId: string): Promise<boolean>;
+  /**
+   * Compares the rows of an identifier in Kotti's own columns. With `merge` all but the oldest are
+   * deleted where they are equal, in the same transaction.
+   */
+  duplicates(fileId: string, options: { merge: boolean }): Promise<DuplicateRows>;
 }

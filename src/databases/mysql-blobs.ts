@@ -6,6 +6,7 @@ import { findRows, openBlob } from './mysql-blob-read.js';
 import { insertBlob, receive, updateBlob } from './mysql-blob-write.js';
 import { wideInteger } from './mysql-columns.js';
 import type { MysqlConnection } from './mysql-connection.js';
+import { compareRows, deleteRows } from './mysql-duplicates.js';
 
 const kottiTable = `
   CREATE TABLE IF NOT EXISTS blobs (
@@ -74,6 +75,18 @@ export function openBlobTable(connection: MysqlConnection): BlobTable {
         committing();
         const { count } = await runForId(session, `DELETE FROM blobs WHERE ${ofId(fileId)}`);
         return count > 0;
+      });
+    },
+    async duplicates(fileId, { merge }) {
+      await knownLimits();
+      if (!merge) return read('compare blobs', (session) => compareRows(session, fileId));
+      return change('merge duplicate blobs', async (session, committing) => {
+        await session.begin();
+        const found = await compareRows(session, fileId, 'FOR UPDATE');
+        if (found.equal) await deleteRows(session, found.rows.slice(1));
+        committing();
+        await session.commit();
+        return found;
       });
     },
   };

@@ -10,6 +10,7 @@ import {
 import { receive } from './postgres-blob-source.js';
 import { insertBlob, lockId, ofId, updateBlob } from './postgres-blob-write.js';
 import type { PostgresConnection } from './postgres-connection.js';
+import { compareRows, deleteRows } from './postgres-duplicates.js';
 
 const kottiTable = `
   CREATE TABLE blobs (
@@ -81,6 +82,14 @@ export function openBlobTable(
         const { count } = await session.query(`DELETE FROM blobs WHERE ${ofId}`, [fileId]);
         return count > 0;
       }),
+    duplicates(fileId, { merge }) {
+      if (!merge) return read('compare blobs', (session) => compareRows(session, fileId));
+      return transaction('merge duplicate blobs', async (session) => {
+        const found = await compareRows(session, fileId, 'FOR UPDATE');
+        if (found.equal) await deleteRows(session, found.rows.slice(1));
+        return found;
+      });
+    },
   };
 
   async function write(

@@ -1,7 +1,7 @@
 import type { BlobSource } from '../backend.js';
 import { DepotError } from '../errors.js';
 import { gather, release, slices } from '../streams.js';
-import type { BlobColumns, BlobRow, BlobTable } from './database.js';
+import type { BlobColumns, BlobRow, BlobTable, DuplicateRows } from './database.js';
 import type { SqliteConnection } from './sqlite.js';
 import { groupCommit } from './sqlite-group-commit.js';
 
@@ -120,7 +120,33 @@ export function openBlobTable(connection: SqliteConnection): BlobTable {
       }),
     delete: (fileId) =>
       together(() => statement('DELETE FROM blobs WHERE file_id = ?').run(fileId).changes > 0),
+    duplicates(fileId, { merge }) {
+      if (!merge) return run('compare blobs', () => compareRows(connection, fileId));
+      return together(() => {
+        const found = compareRows(connection, fileId);
+        const surplus = found.equal ? found.rows.slice(1) : [];
+        for (const id of surplus) statement('DELETE FROM blobs WHERE id = ?').run(id);
+        return found;
+      });
+    },
   };
+}
+
+/** As bytes, since a collation takes some texts for equal that are not. */
+const isEqual = `one.data IS oldest.data AND one.content_length IS oldest.content_length
+  ${['file_id', 'filename', 'content_type', 'last_modified']
+    .map((name) => `AND CAST(one.${name} AS BLOB) IS CAST(oldest.${name} AS BLOB)`)
+    .join(' ')}`;
+
+function compareRows({ statement }: SqliteConnection, fileId: string): DuplicateRows {
+  const found = statement<[string], { id: bigint; equal: bigint }>(
+    `WITH same AS (SELECT * FROM blobs WHERE file_id = ?),
+       oldest AS (SELECT * FROM same ORDER BY id LIMIT 1)
+     SELECT one.id, ${isEqual} AS equal FROM same AS one, oldest ORDER BY one.id`,
+  )
+    .safeIntegers()
+    .all(fileId);
+  return { rows: found.map(({ id }) => id), equal: found.every(({ equal }) => equal === 1n) };
 }
 
 async function* chunksOf(data: Uint8Array): AsyncGenerator<Uint8Array> {

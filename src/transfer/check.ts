@@ -4,6 +4,7 @@ import type { Database } from '../databases/database.js';
 import { DepotError, isNotFound, messageOf } from '../errors.js';
 import type { Storage } from '../storage.js';
 import type { Budget } from './budget.js';
+import { checkDuplicate } from './check-duplicates.js';
 import { checkLeftovers } from './check-leftovers.js';
 import { checkReferences, type NamedStorage } from './check-references.js';
 import { fromSource, stopsTheRun } from './copy-outcome.js';
@@ -62,6 +63,10 @@ export async function check(options: CheckOptions): Promise<void> {
   const fixing = counting(options);
   try {
     await takeStock(inventory, options);
+    for (const { place, id } of inventory.repeated()) {
+      if (signal.aborted) return;
+      await checkDuplicate(options.storages[place] as Storage, id, { fixing, found });
+    }
     for (const database of databases) {
       const texts = { database, storages: named, inventory, signal, found };
       const references = await checkReferences(texts);
@@ -121,12 +126,7 @@ async function takeStock(inventory: Inventory, options: CheckOptions): Promise<v
   for (const [place, storage] of options.storages.entries()) {
     for await (const id of storage.list()) {
       if (options.signal.aborted) return;
-      if (inventory.add({ place, id })) continue;
-      const message = 'it is there more than once';
-      await report(
-        { kind: 'duplicate-blob', reference: null, path: storage.path(id), message },
-        options,
-      );
+      inventory.add({ place, id });
     }
   }
 }

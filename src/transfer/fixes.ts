@@ -1,5 +1,5 @@
 /** Kinds of problems that can be fixed without guessing, and without losing a byte. */
-export const fixableKinds = ['inconsistent-reference', 'leftover'] as const;
+export const fixableKinds = ['duplicate-blob', 'inconsistent-reference', 'leftover'] as const;
 
 export type FixableKind = (typeof fixableKinds)[number];
 

@@ -9,8 +9,9 @@ export interface PlacedBlob {
 
 /** What places hold, and what texts say of it. */
 export interface Inventory {
-  /** Says false where the place has shown that identifier before. */
-  add(blob: PlacedBlob): boolean;
+  add(blob: PlacedBlob): void;
+  /** Those that were added more than once, each once. */
+  repeated(): Iterable<PlacedBlob>;
   /** A reference at `where` names this blob, whether it has been added or not. */
   named(blob: PlacedBlob, where: string): void;
   /** Whatever `text` mentions is not unnamed. */
@@ -34,6 +35,8 @@ const schema = `
     named INTEGER NOT NULL DEFAULT 0, mention TEXT);
   CREATE UNIQUE INDEX blobs_by_id ON blobs (place, id);
   CREATE INDEX blobs_by_key ON blobs (key);
+  CREATE TABLE repeated (
+    number INTEGER PRIMARY KEY, place INTEGER NOT NULL, id TEXT NOT NULL, UNIQUE (place, id));
   CREATE TABLE absent (
     number INTEGER PRIMARY KEY, place INTEGER NOT NULL, id TEXT NOT NULL, "where" TEXT NOT NULL);`;
 
@@ -44,6 +47,7 @@ export function openInventory(): Inventory {
   const handle = openTemporaryDatabase(schema);
   const marks = markMentions(handle);
   const insert = handle.prepare('INSERT OR IGNORE INTO blobs (place, id, key) VALUES (?, ?, ?)');
+  const insertRepeated = handle.prepare('INSERT OR IGNORE INTO repeated (place, id) VALUES (?, ?)');
   const markNamed = handle.prepare('UPDATE blobs SET named = named + 1 WHERE place = ? AND id = ?');
   const insertAbsent = handle.prepare('INSERT INTO absent (place, id, "where") VALUES (?, ?, ?)');
   const selectUnnamed = handle.prepare(
@@ -60,7 +64,11 @@ export function openInventory(): Inventory {
     for (let row = next.get(0); row !== undefined; row = next.get(row.number)) yield row;
   }
   return {
-    add: ({ place, id }) => insert.run(place, id, marks.keyOf(id)).changes === 1,
+    add({ place, id }) {
+      const { changes } = insert.run(place, id, marks.keyOf(id));
+      if (changes === 0) insertRepeated.run(place, id);
+    },
+    repeated: () => rows('repeated WHERE true'),
     named({ place, id }, where) {
       if (markNamed.run(place, id).changes > 0) return;
       // In another spelling it may be there.

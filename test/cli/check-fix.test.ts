@@ -163,13 +163,61 @@ describe.concurrent('check --fix leftover', () => {
   });
 });
 
+describe.concurrent('check --fix duplicate-blob', () => {
+  const columns = 'file_id, filename, content_type, content_length, last_modified';
+  const fixed = [...site, '--fix', 'duplicate-blob'];
+
+  function copyRow(here: string, id: number, data: string): void {
+    const sql = `INSERT INTO blobs (${columns}, data) SELECT ${columns}, ${data} FROM blobs WHERE id = ?`;
+    inDatabase(here, (database) => database.prepare(sql).run(id));
+  }
+
+  function numbersOf(here: string, id: number): number[] {
+    const sql = `SELECT id FROM blobs WHERE file_id = (SELECT file_id FROM blobs WHERE id = ?) ORDER BY id`;
+    return inDatabase(here, (database) => database.prepare(sql).pluck().all(id) as number[]);
+  }
+
+  test('deletes rows that are the same as the oldest, and no others', async () => {
+    const here = newSite();
+    copyRow(here, 1, 'data');
+    copyRow(here, 1, 'data');
+    copyRow(here, 2, "CAST('other' AS BLOB)");
+    const [first, second] = [numbersOf(here, 1), numbersOf(here, 2)];
+    expect([first.length, second.length]).toEqual([3, 2]);
+
+    const rehearsal = await fixesOf(here, [...fixed, '--dry-run']);
+    expect(rehearsal.summary).toMatchObject({
+      problems: { 'duplicate-blob': 2 },
+      fixed: { 'duplicate-blob': 1 },
+    });
+    expect(numbersOf(here, 1)).toEqual(first);
+
+    const { fixes } = await fixesOf(here, fixed);
+    expect(fixes).toMatchObject([
+      { status: 'fixed', before: first.map((id) => `id=${id}`).join(', '), after: 'id=1' },
+      { status: 'not-fixed', message: 'its rows differ' },
+    ]);
+    expect(numbersOf(here, 1)).toEqual([1]);
+    expect(numbersOf(here, 2)).toEqual(second);
+  });
+
+  test('leaves a table alone that has further columns', async () => {
+    const here = newSite();
+    inDatabase(here, (database) => database.exec('ALTER TABLE blobs ADD COLUMN owner TEXT'));
+    copyRow(here, 1, 'data');
+    const { fixes } = await fixesOf(here, fixed);
+    expect(fixes).toMatchObject([{ status: 'not-fixed', message: expect.stringMatching('owner') }]);
+    expect(numbersOf(here, 1)).toHaveLength(2);
+  });
+});
+
 describe.concurrent('check --fix', () => {
   test.each(['missing-blob', 'nonsense', ''])(
     'refuses the kind %j, naming the others',
     async (kind) => {
       const { code, out, err } = await depot(newStore(), ['check', '--fix', kind]);
       expect({ code, out }).toEqual({ code: 2, out: '' });
-      expect(err).toContain('inconsistent-reference, leftover');
+      expect(err).toContain('duplicate-blob, inconsistent-reference, leftover');
     },
   );
 

@@ -1,5 +1,6 @@
 import { describe } from 'vitest';
 import { changes } from './conformance/changes.js';
+import { duplicates } from './conformance/duplicates.js';
 import type { DatabaseHarness } from './conformance/harness.js';
 import { keys } from './conformance/keys.js';
 import { locks } from './conformance/locks.js';
@@ -13,6 +14,7 @@ export function databaseConformance(name: string, harness: DatabaseHarness): voi
     keys(harness);
     pages(harness);
     changes(harness);
+    duplicates(harness);
     locks(harness);
   });
 }
