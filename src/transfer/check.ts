@@ -53,8 +53,8 @@ export function newCheckCounts(): CheckCounts {
 }
 
 /**
- * Compares references and blobs, and fixes what it is asked to. The storages are listed first and the databases read behind that,
- * so that what is uploaded meanwhile is nothing that nobody names.
+ * Compares references and blobs, and fixes what it is asked to. The storages are listed first and
+ * the databases read behind that, so that what is uploaded meanwhile is nothing that nobody names.
  */
 export async function check(options: CheckOptions): Promise<void> {
   const { databases, counts, named, signal } = options;
