@@ -14,6 +14,8 @@ export interface Column {
   readonly maxLength: number | null;
   /** Whether by its declared type it may hold text or JSON. */
   readonly holdsText: boolean;
+  /** Whether its values may be bytes: a pickled object may name a blob. */
+  readonly holdsBytes?: boolean;
 }
 
 export interface Table {
@@ -47,6 +49,8 @@ export interface TextQuery {
   readonly column: string;
   /** Only texts that hold this. */
   readonly containing?: string;
+  /** Short values of bytes too, as `bytesText` has them: texts to search, and not to change. */
+  readonly bytes?: boolean;
   /** An SQL condition of the user's. */
   readonly where?: string;
   readonly after?: Position;

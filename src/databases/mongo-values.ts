@@ -11,6 +11,7 @@ import {
   ObjectId,
 } from 'mongodb';
 import { JsonNumber, type JsonValue } from '../python/json.js';
+import { bytesText, longestSearchedBytes } from './bytes-text.js';
 
 /** A document's fields. Objects would lose the order of keys such as "10". */
 export type Fields = Map<string, Value>;
@@ -93,9 +94,14 @@ function doubleText(value: number): string {
 /** The text in which a value other than a string may name a blob; null for one that cannot. */
 export function mentionText(value: object): string | null {
   if (value instanceof ObjectId) return value.toHexString();
+  const uuid = uuidOf(value);
+  if (uuid !== null) return uuid;
+  if (value instanceof Binary) {
+    const isSearched = value.length() <= longestSearchedBytes;
+    return isSearched ? bytesText(Buffer.from(value.value())) : null;
+  }
   const texts = [Code, BSONRegExp, BSONSymbol, DBRef];
-  if (texts.some((type) => value instanceof type)) return BSON.EJSON.stringify(value);
-  return uuidOf(value);
+  return texts.some((type) => value instanceof type) ? BSON.EJSON.stringify(value) : null;
 }
 
 function uuidOf(value: object): string | null {

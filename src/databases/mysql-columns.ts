@@ -27,6 +27,11 @@ export function mayHoldText(type: string): boolean {
   return [...characters, ...bytes, 'enum', 'set', 'json', 'uuid'].includes(type);
 }
 
+/** Whether it holds bytes of which only short values are searched. */
+export function holdsLongBytes(type: string): boolean {
+  return longBytes.includes(type);
+}
+
 /** A name in SQL. */
 export function quoted(name: string): string {
   return `\`${name.replaceAll('`', '``')}\``;

@@ -4,7 +4,6 @@ import type { MysqlConnection } from './mysql-connection.js';
 import type { Cursor } from './mysql-cursor.js';
 import { pageBytes, rowOf, selection } from './mysql-select.js';
 import type { Session } from './mysql-session.js';
-import type { MysqlTable } from './mysql-tables.js';
 
 /** Scans that may be open at once; those who left theirs in the middle do not say so. */
 const mostScans = 4;
@@ -83,11 +82,11 @@ async function begin({ name, open }: MysqlConnection, query: TextQuery): Promise
   }
 }
 
-async function readPage({ cursor, count }: Scan, { table, limit }: TextQuery): Promise<TextRow[]> {
-  const rows = await cursor.page(limit, pageBytes);
+async function readPage({ cursor, count }: Scan, query: TextQuery): Promise<TextRow[]> {
+  const rows = await cursor.page(query.limit, pageBytes);
   return rows.map((row, index) => {
     const number = count + index + 1;
-    const { text } = rowOf(row, table as MysqlTable);
+    const { text } = rowOf(row, query);
     return { text, position: [number], key: [['row', number]] };
   });
 }

@@ -1,4 +1,5 @@
 import { DepotError } from '../errors.js';
+import { bytesText, longestSearchedBytes } from './bytes-text.js';
 import type { Position, Table, TextQuery, TextRow } from './database.js';
 import {
   keyParameter,
@@ -35,7 +36,11 @@ export function selection(
   const { key, name } = query.table as MysqlTable;
   const column = columnOf(query.table, query.column);
   const text = textValue(column, name);
-  const conditions = [`${text} IS NOT NULL`];
+  const conditions = [
+    column.holdsBytes === true
+      ? `LENGTH(${text}) <= ${longestSearchedBytes}`
+      : `${text} IS NOT NULL`,
+  ];
   const values: Parameter[] = [];
   if (query.containing !== undefined) {
     // A text too long for the server to look into comes too.
@@ -83,12 +88,14 @@ function following(
 }
 
 /** A row as selected. */
-export function rowOf(row: Row, { key }: MysqlTable): TextRow {
+export function rowOf(row: Row, { table, bytes }: TextQuery): TextRow {
+  const { key } = table as MysqlTable;
   const position = row.slice(0, key.length);
+  const value = row.at(-1) ?? null;
   return {
     position,
     key: key.map((column, index) => [column.name, shownKey(column, position[index] ?? null)]),
-    text: textOf(row.at(-1) ?? null),
+    text: bytes === true && Buffer.isBuffer(value) ? bytesText(value) : textOf(value),
   };
 }
 

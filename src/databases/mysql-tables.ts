@@ -1,5 +1,5 @@
 import type { Table } from './database.js';
-import { type MysqlColumn, mayHoldText } from './mysql-columns.js';
+import { holdsLongBytes, type MysqlColumn, mayHoldText } from './mysql-columns.js';
 import type { Row } from './mysql-driver.js';
 import type { Session } from './mysql-session.js';
 
@@ -76,6 +76,7 @@ function columnRow(row: Row): ColumnRow {
     type: (type as string).toLowerCase(),
     fullType: (fullType as string).toLowerCase(),
     holdsText: mayHoldText((type as string).toLowerCase()),
+    holdsBytes: holdsLongBytes((type as string).toLowerCase()),
     charset: charset as string | null,
     collation: collation as string | null,
     isTouched: /on update/i.test(String(extra)),

@@ -23,7 +23,7 @@ async function keyedPage(session: Session, query: TextQuery): Promise<TextRow[]>
   const { sql, values } = selection(query, 'page');
   const cursor = await session.cursor(sql, values);
   const rows = await cursor.page(Number.POSITIVE_INFINITY, pageBytes);
-  return rows.map((row) => rowOf(row, query.table as MysqlTable));
+  return rows.map((row) => rowOf(row, query));
 }
 
 /** The text of one row, or null where the row is gone or holds none. */

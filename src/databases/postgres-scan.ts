@@ -88,8 +88,9 @@ function keyOf(
 }
 
 /** More and more rows at a time, but hardly more than the texts seen let expect to fit a page. */
-async function fetchPage(scan: Scan, { table, limit }: TextQuery): Promise<TextRow[]> {
-  const { key, hasRowAddress } = table as PostgresTable;
+async function fetchPage(scan: Scan, query: TextQuery): Promise<TextRow[]> {
+  const { limit } = query;
+  const { key, hasRowAddress } = query.table as PostgresTable;
   const page: TextRow[] = [];
   let [bytes, longest, step] = [0, 1, 1];
   while (page.length < limit && bytes <= pageBytes) {
@@ -97,7 +98,7 @@ async function fetchPage(scan: Scan, { table, limit }: TextQuery): Promise<TextR
     const { rows: found } = await scan.session.query(`FETCH ${rows} FROM depot_scan`);
     for (const row of found) {
       scan.count += 1;
-      const one = rowOf(row, table as PostgresTable);
+      const one = rowOf(row, query);
       const address = hasRowAddress ? [['ctid', row[0] as string] as const] : [];
       page.push(key.length > 0 ? one : { ...one, position: [scan.count], key: address });
       const length = Buffer.byteLength(one.text);

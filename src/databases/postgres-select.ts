@@ -1,4 +1,5 @@
 import { DepotError } from '../errors.js';
+import { bytesText, longestSearchedBytes } from './bytes-text.js';
 import type { KeyValue, Table, TextQuery, TextRow } from './database.js';
 import { wideInteger } from './postgres-blob-read.js';
 import type { Row } from './postgres-session.js';
@@ -16,10 +17,15 @@ export function selection(
   what: 'page' | 'scan',
 ): { sql: string; values: unknown[] } {
   const { key, from, hasRowAddress } = table as PostgresTable;
-  const text = `${quoted(column)}::text`;
+  const isBytes = holdsBytes(table, column);
+  const text = isBytes ? `encode(${quoted(column)}, 'hex')` : `${quoted(column)}::text`;
   const values: unknown[] = [];
   const parameter = (value: unknown): string => `$${values.push(value)}`;
-  const conditions = [`${quoted(column)} IS NOT NULL`];
+  const conditions = [
+    isBytes
+      ? `octet_length(${quoted(column)}) <= ${longestSearchedBytes}`
+      : `${quoted(column)} IS NOT NULL`,
+  ];
   if (containing !== undefined) {
     conditions.push(`strpos(${text} COLLATE "C", ${parameter(containing)}::text) > 0`);
   }
@@ -59,13 +65,19 @@ export function typed(parameter: string, { type }: PostgresColumn): string {
   return `${parameter}::text::${type}`;
 }
 
+function holdsBytes(table: Table, name: string): boolean {
+  return table.columns.find((column) => column.name === name)?.holdsBytes === true;
+}
+
 /** A row as selected: the key's values, then the text. */
-export function rowOf(row: Row, { key }: PostgresTable): TextRow {
+export function rowOf(row: Row, { table, column }: TextQuery): TextRow {
+  const { key } = table as PostgresTable;
   const position = row.slice(0, key.length) as string[];
+  const text = row.at(-1) as string;
   return {
     position,
-    key: key.map((column, index) => [column.name, keyValue(position[index] as string, column)]),
-    text: row.at(-1) as string,
+    key: key.map((one, index) => [one.name, keyValue(position[index] as string, one)]),
+    text: holdsBytes(table, column) ? bytesText(Buffer.from(text, 'hex')) : text,
   };
 }
 

@@ -104,6 +104,7 @@ function columnRow(row: readonly (string | null)[]): ColumnRow {
     baseType: baseType as string,
     maxLength: maxLength === null || Number(maxLength) < 1 ? null : Number(maxLength),
     holdsText: mayHoldText(typeName as string, family as string),
+    holdsBytes: typeName === 'bytea',
     isInteger: ['int2', 'int4', 'int8'].includes(typeName as string),
     order: sortsByLanguage === 't' ? 'language' : 'exact',
     keyPlace: keyPlace === null ? null : Number(keyPlace),

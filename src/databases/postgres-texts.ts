@@ -44,7 +44,7 @@ function readIndexed(connection: PostgresConnection, query: TextQuery): Promise<
     WHERE bytes - octet_length(${textAlias}) <= ${pageBytes} ORDER BY ${order}`;
   return connection.read('read rows', async (session) => {
     const { rows } = await session.query(page, values);
-    return rows.map((row) => rowOf(row, query.table as PostgresTable));
+    return rows.map((row) => rowOf(row, query));
   });
 }
 

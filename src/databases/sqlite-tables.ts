@@ -3,7 +3,10 @@ import type { Column, Table } from './database.js';
 
 /** A table with what SQLite's own paging needs. */
 export interface SqliteTable extends Table {
-  /** Columns that tell rows apart and order them: the rowid, or the key where there is none. */
+  /**
+   * Columns that tell rows apart and order them: the rowid, or the key where there is none. Empty
+   * where columns of the table's own have all of the rowid's names, and it has no key.
+   */
   readonly order: readonly string[];
 }
 
@@ -42,10 +45,15 @@ function readTable(
   const names = new Set(rows.map((row) => row.name.toLowerCase()));
   const rowid = ['rowid', '_rowid_', 'oid'].find((alias) => !names.has(alias));
   const order = withoutRowid || rowid === undefined ? primaryKey : [rowid];
-  if (order.length === 0) return null;
   // Generated columns follow from others and cannot be written.
   const columns = rows.filter(({ hidden }) => hidden === 0).map(columnOf);
-  return { name, columns, primaryKey, order };
+  return {
+    name,
+    columns,
+    primaryKey,
+    order,
+    ...(order.length === 0 ? { unchangeable: true } : {}),
+  };
 }
 
 /** A virtual table whose module this build lacks has no columns; its data is in tables beside it. */
@@ -62,7 +70,7 @@ function columnOf({ name, type }: ColumnRow): Column {
   const length = /\(\s*(\d+)\s*\)/.exec(type);
   const limited = length !== null && /CHAR|TEXT|CLOB/i.test(type);
   // SQLite keeps text in a column of any type.
-  return { name, maxLength: limited ? Number(length[1]) : null, holdsText: true };
+  return { name, maxLength: limited ? Number(length[1]) : null, holdsText: true, holdsBytes: true };
 }
 
 /** An identifier in SQL. */

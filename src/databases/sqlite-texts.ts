@@ -1,16 +1,20 @@
 import type Sqlite from 'better-sqlite3';
+import { bytesText, longestSearchedBytes } from './bytes-text.js';
 import type { KeyValue, Position, Table, TextChange, TextQuery, TextRow } from './database.js';
 import { quoted, type SqliteTable } from './sqlite-tables.js';
 
 /** Characters of text after which a page ends early, whatever its number of rows. */
 const pageCharacters = 8 * 1024 * 1024;
 
-/** A page of a column's texts, in the order of the table's rowid or key. */
+/**
+ * A page of a column's texts, in the order of the table's rowid or key; where it has neither, in
+ * that in which SQLite finds them.
+ */
 export function readTexts(handle: Sqlite.Database, query: TextQuery): TextRow[] {
   const { table, containing, where, after } = query;
   const { order } = table as SqliteTable;
   const column = quoted(query.column);
-  const conditions = [`typeof(${column}) = 'text'`];
+  const conditions = [query.bytes === true ? textOrBytes(column) : `typeof(${column}) = 'text'`];
   const values: KeyValue[] = [];
   if (containing !== undefined) {
     conditions.push(`instr(${column}, ?) > 0`);
@@ -18,32 +22,39 @@ export function readTexts(handle: Sqlite.Database, query: TextQuery): TextRow[] 
   }
   // It may end in a comment.
   if (where !== undefined) conditions.push(`(${where}\n)`);
-  if (after !== undefined) {
+  if (after !== undefined && order.length > 0) {
     conditions.push(`(${columnList(order)}) > (${order.map(() => '?').join(', ')})`);
     values.push(...after);
   }
+  const skipped = order.length === 0 ? Number(after?.[0] ?? 0) : 0;
   const statement = handle.prepare(
     `SELECT ${columnList([...order, ...table.primaryKey, query.column])} FROM ${quoted(table.name)} ` +
-      `WHERE ${conditions.join(' AND ')} ORDER BY ${columnList(order)} LIMIT ?`,
+      `WHERE ${conditions.join(' AND ')} ` +
+      `${order.length === 0 ? '' : `ORDER BY ${columnList(order)}`} LIMIT ? OFFSET ?`,
   );
-  return collect(
-    statement
-      .raw()
-      .safeIntegers()
-      .iterate(...values, query.limit),
-    table,
-    order.length,
-  );
+  const rows = statement
+    .raw()
+    .safeIntegers()
+    .iterate(...values, query.limit, skipped);
+  return collect(rows, table as SqliteTable, skipped);
 }
 
-function collect(rows: Iterable<unknown>, table: Table, orderLength: number): TextRow[] {
+function textOrBytes(column: string): string {
+  const isShort = `typeof(${column}) = 'blob' AND length(${column}) <= ${longestSearchedBytes}`;
+  return `(typeof(${column}) = 'text' OR ${isShort})`;
+}
+
+function collect(rows: Iterable<unknown>, table: SqliteTable, skipped: number): TextRow[] {
+  const orderLength = table.order.length;
   const page: TextRow[] = [];
   let characters = 0;
   for (const row of rows as Iterable<KeyValue[]>) {
     const values = row.slice(orderLength, -1).map(plainNumber);
     const key = table.primaryKey.map((name, index) => [name, values[index] ?? null] as const);
-    const text = row.at(-1) as string;
-    page.push({ position: row.slice(0, orderLength), key, text });
+    const value = row.at(-1);
+    const text = Buffer.isBuffer(value) ? bytesText(value) : (value as string);
+    const position = orderLength === 0 ? [skipped + page.length + 1] : row.slice(0, orderLength);
+    page.push({ position, key, text });
     characters += text.length;
     if (characters > pageCharacters) break;
   }

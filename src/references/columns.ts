@@ -1,4 +1,11 @@
-import type { Column, Database, Position, Table, TextRow } from '../databases/database.js';
+import type {
+  Column,
+  Database,
+  Position,
+  Table,
+  TextQuery,
+  TextRow,
+} from '../databases/database.js';
 import { DepotError } from '../errors.js';
 import { parseReferenceText, referenceMark } from './reference.js';
 
@@ -111,11 +118,15 @@ function covers(one: ReferenceColumn, other: ReferenceColumn): boolean {
   return all || one.column.name === other.column.name;
 }
 
-/** Every column that may hold text. */
-export function textColumns(database: Database, tables: readonly Table[]): ReferenceColumn[] {
+/** Every column that may hold text, or with `bytes` text or bytes. */
+export function textColumns(
+  database: Database,
+  tables: readonly Table[],
+  { bytes = false }: { bytes?: boolean } = {},
+): ReferenceColumn[] {
   return tables.flatMap((table) =>
     table.columns
-      .filter(({ holdsText }) => holdsText)
+      .filter(({ holdsText, holdsBytes }) => holdsText || (bytes && holdsBytes === true))
       .map((column) => ({ database, table, column })),
   );
 }
@@ -136,7 +147,7 @@ async function holdingReferences(column: ReferenceColumn): Promise<ReferenceColu
 /** A column's texts, page by page, each page read when it is asked for. */
 export async function* pages(
   { database, table, column }: ReferenceColumn,
-  options: { containing?: string; where?: string } = {},
+  options: Pick<TextQuery, 'containing' | 'where' | 'bytes'> = {},
 ): AsyncGenerator<TextRow[]> {
   let after: { after?: Position } = {};
   while (true) {

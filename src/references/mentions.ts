@@ -35,20 +35,34 @@ export function* mentionKeys(reading: string): Generator<string> {
   }
 }
 
+/** How often a text may have been escaped anew: JSON in JSON, a URL in a URL's query. */
+const mostEscapes = 4;
+
 /**
  * The text as it stands, and what it says where it is JSON, then where that is HTML, then where
- * that is a URL. Each counts: `%2d` may be a hyphen, or a percent sign before an identifier.
+ * that is a URL, and so on while that is escaped again; at last without tags and invisible
+ * characters, at which editors let long words break. Each counts: `%2d` may be a hyphen, or a
+ * percent sign before an identifier.
  */
 export function* readings(text: string): Generator<string> {
   yield text;
   let reading = text;
-  for (const decode of [decodeJson, decodeHtml, decodeUrl]) {
-    const decoded = decode(reading);
-    if (decoded === reading) continue;
-    reading = decoded;
-    yield reading;
+  for (let escapes = 0; escapes < mostEscapes; escapes += 1) {
+    const before = reading;
+    for (const decode of [decodeJson, decodeHtml, decodeUrl]) {
+      const decoded = decode(reading);
+      if (decoded === reading) continue;
+      reading = decoded;
+      yield reading;
+    }
+    if (reading === before) break;
   }
+  const visible = reading.replaceAll(unseen, '');
+  if (visible !== reading) yield visible;
 }
+
+/** Tags, soft hyphens, joiners, and spaces of no width. */
+const unseen = /<[^<>]*>|[\u00ad\u200b-\u200d\u2060\ufeff]/g;
 
 function decodeJson(text: string): string {
   return text.replaceAll(
@@ -64,11 +78,12 @@ const namedCharacters: Readonly<Record<string, string>> = {
   quot: '"',
   apos: "'",
   nbsp: '\u00a0',
+  shy: '\u00ad',
 };
 
 function decodeHtml(text: string): string {
   return text.replaceAll(
-    /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(amp|lt|gt|quot|apos|nbsp));/gi,
+    /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(amp|lt|gt|quot|apos|nbsp|shy));/gi,
     (whole, decimal?: string, hexadecimal?: string, name?: string) => {
       if (name !== undefined) return namedCharacters[name.toLowerCase()] ?? whole;
       const code = decimal === undefined ? Number.parseInt(hexadecimal ?? '', 16) : Number(decimal);

@@ -11,7 +11,7 @@ export async function namedAt(
 ): Promise<Map<string, string[]>> {
   const found = new Map(ids.map((id) => [id, [] as string[]]));
   for (const database of databases) {
-    for await (const { column, rows } of allTexts(database)) {
+    for await (const { column, rows } of allTexts(database, { bytes: true })) {
       if (signal.aborted) return found;
       for (const row of rows) {
         const named = mentionsOf(row.text);

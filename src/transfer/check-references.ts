@@ -39,7 +39,7 @@ export interface ReferenceCheck {
 export async function checkReferences(check: ReferenceCheck): Promise<number> {
   const { database, signal, found } = check;
   let references = 0;
-  for await (const { column, rows } of allTexts(database)) {
+  for await (const { column, rows } of allTexts(database, { bytes: true })) {
     if (signal.aborted) break;
     const problems: Problem[] = [];
     for (const row of rows) {

@@ -118,7 +118,7 @@ async function readTexts(
   { counts, signal }: GcOptions,
 ): Promise<void> {
   let references = 0;
-  for await (const { column, rows } of allTexts(database)) {
+  for await (const { column, rows } of allTexts(database, { bytes: true })) {
     if (signal.aborted) return;
     for (const row of rows) {
       references += parseReferenceText(row.text)?.references.length ?? 0;

@@ -89,7 +89,7 @@ async function scan(
   const publicUrl = (id: string): string | null => target.publicUrl(id);
   const find = blobFinder({ names: targetNames, mountpoint, publicUrl });
   let references = 0;
-  for await (const { column, rows } of allTexts(database)) {
+  for await (const { column, rows } of allTexts(database, { bytes: true })) {
     if (signal.aborted) return references;
     for (const row of rows) {
       const text = preview(row.text);

@@ -115,6 +115,8 @@ describeWithServer('mariadb', 'MariaDB', (server) => {
     open: (statements) => openMariadbDatabase(server, statements),
     quoted: (name) => `\`${name.replaceAll('`', '``')}\``,
     longText: 'LONGTEXT',
+    longBytes: 'LONGBLOB',
+    bytes: (digits) => `x'${digits}'`,
     textTypes: [
       ...['TEXT', 'LONGTEXT', 'VARCHAR(10)', 'VARCHAR(10) COLLATE utf8mb4_bin'],
       ...['VARCHAR(10) COLLATE utf8mb4_unicode_ci', 'TEXT CHARACTER SET latin1'],

@@ -88,6 +88,8 @@ describeWithServer('postgres', 'PostgreSQL', (server) => {
     open: (statements) => openPostgresDatabase(server, statements),
     quoted: (name) => `"${name.replaceAll('"', '""')}"`,
     longText: 'TEXT',
+    longBytes: 'BYTEA',
+    bytes: (digits) => `'\\x${digits}'::bytea`,
     textTypes: ['TEXT', 'VARCHAR(10)', 'TEXT COLLATE "C"', 'TEXT COLLATE "en-x-icu"', 'NAME'],
     keepsNul: false,
     keys,

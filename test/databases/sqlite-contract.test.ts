@@ -75,6 +75,8 @@ databaseConformance('SQLite', {
   open: openSqliteDatabase,
   quoted: (name) => `"${name.replaceAll('"', '""')}"`,
   longText: 'TEXT',
+  longBytes: 'BLOB',
+  bytes: (digits) => `x'${digits}'`,
   textTypes: ['TEXT', 'TEXT COLLATE NOCASE', 'TEXT COLLATE RTRIM', 'VARCHAR(10)', ''],
   keepsNul: true,
   keys,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { TextRow } from '../../src/databases/database.js';
-import { tableOf, texts } from './conformance/harness.js';
+import { allRows, tableOf, texts } from './conformance/harness.js';
 import { openSqliteDatabase } from './sqlite-harness.js';
 
 describe('the schema', () => {
@@ -71,6 +71,24 @@ describe('a page', () => {
     const table = await tableOf(database, 't');
     expect(texts(await database.texts({ table, column: 'v', limit: 10 }))).toEqual(['', 'text']);
   });
+});
+
+test('a table without a key that hides its rowid is read, and cannot be changed', async () => {
+  const { database } = await openSqliteDatabase(`
+    CREATE TABLE t (rowid TEXT, _rowid_ TEXT, oid TEXT);
+    INSERT INTO t VALUES ('a', 'b', 'c'), ('d', NULL, 'e'), ('f', 'g', 'h')`);
+  const table = await tableOf(database, 't');
+  expect(table).toMatchObject({ primaryKey: [], unchangeable: true });
+  const rows = await allRows(database, { table, column: 'oid', limit: 2 });
+  expect(rows).toMatchObject([
+    { position: [1], text: 'c' },
+    { position: [2], text: 'e' },
+    { position: [3], text: 'h' },
+  ]);
+  expect(texts(await allRows(database, { table, column: '_rowid_', limit: 1 }))).toEqual([
+    'b',
+    'g',
+  ]);
 });
 
 test('a database in UTF-16 is read and changed like any other', async () => {

@@ -42,6 +42,17 @@ const spellings: [string, (plain: string) => string][] = [
   ['behind an escape', (plain) => `"line\\n${plain}\\t"`],
   ['in HTML in JSON', (plain) => JSON.stringify(`<img src="/depot/a/${plain}?x=1&amp;y">`)],
   ['in a URL in a URL', (plain) => `/login?next=${encodeURIComponent(`/depot/a/${plain}`)}`],
+  [
+    'in a URL in the query of a URL in a URL',
+    (plain) =>
+      `/a?b=${encodeURIComponent(`/c?d=${encodeURIComponent(plain.replaceAll('-', '%2D'))}`)}`,
+  ],
+  ['in JSON in JSON', (plain) => JSON.stringify(`{"id": "${plain.replaceAll('-', '\\u002d')}"}`)],
+  ['escaped as HTML twice', (plain) => plain.replaceAll('-', '&amp;#45;')],
+  ['where a browser may break it', (plain) => plain.replace(/.{6}/, '$&<wbr>')],
+  ['with tags in it, as JSON', (plain) => JSON.stringify(plain.replace(/.{6}/, '$&<b class="x">'))],
+  ['with soft hyphens', (plain) => plain.replace(/.{6}/, '$&&shy;').replace(/.{3}/, '$&\u00ad')],
+  ['with spaces of no width', (plain) => plain.replace(/.{6}/, '$&\u200b')],
   ['two at once', (plain) => `${plain}${plain}`],
 ];
 

@@ -33,6 +33,10 @@ export interface DatabaseHarness {
   quoted(name: string): string;
   /** The type of columns without a limit of their length. */
   readonly longText: string;
+  /** The type of columns of any bytes. */
+  readonly longBytes: string;
+  /** Bytes in SQL, given in hexadecimal digits. */
+  bytes(digits: string): string;
   /** Types of text columns, of ten characters at least, whatever their collation. */
   readonly textTypes: readonly string[];
   /** Whether a text may hold the character U+0000. */

@@ -78,6 +78,33 @@ export function pages(harness: DatabaseHarness): void {
       },
     );
 
+    test('holds what short bytes say as well, where it is asked for', async () => {
+      const said: [string, string][] = [
+        ['a pickled\0 größe', Buffer.from('a pickled\0 größe').toString('hex')],
+        [
+          expect.stringContaining('f8fd9e46e6ef11f1b55102fc00000001'),
+          'f8fd9e46e6ef11f1b55102fc00000001',
+        ],
+        ['x'.repeat(65_535), '78'.repeat(65_535)],
+      ];
+      const all = [...said.map(([, digits]) => digits), '78'.repeat(65_536)];
+      const { database } = await harness.open(`
+        CREATE TABLE t (k INTEGER PRIMARY KEY, v ${harness.longBytes});
+        CREATE TABLE keyless (v ${harness.longBytes});
+        INSERT INTO t VALUES (0, NULL);
+        ${all.map((digits, index) => `INSERT INTO t VALUES (${index + 1}, ${harness.bytes(digits)});`).join('')}
+        INSERT INTO keyless SELECT v FROM t`);
+      for (const name of ['t', 'keyless']) {
+        const table = await tableOf(database, name);
+        for (const limit of [1, 10]) {
+          const rows = await allRows(database, { table, column: 'v', bytes: true, limit });
+          expect(texts(rows)).toEqual(said.map(([text]) => text));
+        }
+      }
+      const { columns } = await tableOf(database, 't');
+      expect(columns[1]).toMatchObject({ name: 'v', holdsBytes: true });
+    });
+
     test('holds only texts that contain another, byte for byte', async () => {
       const { database } = await harness.open(`
         CREATE TABLE t (k INTEGER PRIMARY KEY, v VARCHAR(100));
