@@ -1,5 +1,6 @@
 import { pMapIterable } from 'p-map';
 import type { BlobInfo } from '../backend.js';
+import type { Database } from '../databases/database.js';
 import { type CopyOptions, mirrorBlob } from './copy-blob.js';
 import { failure, type NotCopied, stopsTheRun } from './copy-outcome.js';
 import { openIdentifiers } from './identifier-set.js';
@@ -32,6 +33,8 @@ export interface CopyStorageOptions {
   readonly checksum: boolean;
   /** How many blobs that only the target has are deleted there at most; null: none is. */
   readonly maxDelete: number | null;
+  /** What is named there is not deleted. */
+  readonly databases: readonly Database[];
 }
 
 export function newCopyCounts(): CopyCounts {
@@ -41,7 +44,7 @@ export function newCopyCounts(): CopyCounts {
 /**
  * Copies what is new or changed in the source to the target, under the identifiers that it has
  * there, and touches no reference. With `maxDelete` the target becomes a mirror: what the source
- * has no more is deleted there, unless anything failed before.
+ * has no more is deleted there, unless anything failed before, or a database names it.
  */
 export async function copyStorage(options: CopyStorageOptions): Promise<void> {
   const { copyOptions, counts, signal, observer, concurrency, maxDelete } = options;

@@ -2,13 +2,11 @@ import { pMapIterable } from 'p-map';
 import type { Leftover } from '../backend.js';
 import type { Database } from '../databases/database.js';
 import { isNotFound, messageOf } from '../errors.js';
-import { allTexts } from '../references/all-texts.js';
-import { rowName } from '../references/columns.js';
-import { parseReferenceText } from '../references/reference.js';
 import type { Storage } from '../storage.js';
 import { fromSource, stopsTheRun } from './copy-outcome.js';
+import { findNamed } from './find-named.js';
+import { freshSearch } from './fresh-search.js';
 import { type Inventory, openInventory } from './inventory.js';
-import { checkReadable, withoutReferences } from './protection.js';
 import type { Observer } from './report.js';
 
 /** What a collection has found and done, in the words of its `--json` output. */
@@ -59,28 +57,43 @@ export function newGcCounts(): GcCounts {
   };
 }
 
+/** A collection on its way. */
+interface Collection extends GcOptions {
+  /** Of the blobs and leftovers that are old enough. */
+  readonly inventory: Inventory;
+  /** To be called before each deletion: looks again for what names them. */
+  searchAgain(): Promise<void>;
+}
+
 /**
  * Deletes from a storage what is old and what no text of any database mentions: an identifier
  * protects its blob in any spelling and under whatever storage's name, so a backup is not emptied
- * because references name the original. Everything is listed first, and then looked for.
+ * because references name the original. Everything is listed first, and then looked for; while it
+ * is deleted, it is looked for again.
  */
 export async function collectGarbage(options: GcOptions): Promise<void> {
-  const { databases, signal } = options;
+  const { counts, deleting, signal } = options;
   const inventory = openInventory();
+  const search = (): Promise<number> => findNamed(inventory, options);
+  const searchAgain = freshSearch(async () => void (await search()));
+  const collection = {
+    ...options,
+    inventory,
+    searchAgain: deleting ? searchAgain : async () => {},
+  };
   try {
-    await takeStock(inventory, options);
-    await checkReadable(databases);
-    for (const database of databases) await readTexts(database, inventory, options);
+    await takeStock(collection);
+    counts.references.scanned = await search();
     if (signal.aborted) return;
-    await collectBlobs(inventory, options);
-    await collectLeftovers(inventory, options);
+    await collectBlobs(collection);
+    await collectLeftovers(collection);
   } finally {
     inventory.close();
   }
 }
 
-async function takeStock(inventory: Inventory, options: GcOptions): Promise<void> {
-  const { storage, signal, concurrency, counts, observer } = options;
+async function takeStock(options: Collection): Promise<void> {
+  const { inventory, storage, signal, concurrency, counts, observer } = options;
   const look = async (id: string): Promise<void> => {
     if (signal.aborted) return;
     counts.blobs.listed += 1;
@@ -111,28 +124,12 @@ async function* oldLeftovers({ storage, before }: GcOptions): AsyncGenerator<Lef
   }
 }
 
-/** Fails with `refused` for a database without any reference: it is hardly the right one. */
-async function readTexts(
-  database: Database,
-  inventory: Inventory,
-  { counts, signal }: GcOptions,
-): Promise<void> {
-  let references = 0;
-  for await (const { column, rows } of allTexts(database, { bytes: true })) {
-    if (signal.aborted) return;
-    for (const row of rows) {
-      references += parseReferenceText(row.text)?.references.length ?? 0;
-      inventory.mentioned(row.text, rowName(column, row));
-    }
-  }
-  counts.references.scanned += references;
-  if (references === 0) throw withoutReferences(database);
-}
-
-async function collectBlobs(inventory: Inventory, options: GcOptions): Promise<void> {
-  const { storage, counts, observer, signal, concurrency } = options;
+async function collectBlobs(options: Collection): Promise<void> {
+  const { inventory, storage, counts, observer, signal, concurrency } = options;
   const collect = async ({ id }: { id: string }): Promise<void> => {
     if (signal.aborted) return;
+    await options.searchAgain();
+    if (signal.aborted || !inventory.isUnnamed({ place: 0, id })) return;
     const path = storage.path(id);
     try {
       await collectBlob(id, path, options);
@@ -161,9 +158,10 @@ async function collectBlob(id: string, path: string, options: GcOptions): Promis
   await found({ type: 'blob', path, content_length: info.contentLength });
 }
 
-async function collectLeftovers(inventory: Inventory, options: GcOptions): Promise<void> {
-  const { storage, deleting, counts, found, signal, observer } = options;
+async function collectLeftovers(options: Collection): Promise<void> {
+  const { inventory, storage, deleting, counts, found, signal, observer } = options;
   for await (const { id, description, remove } of oldLeftovers(options)) {
+    if (id !== null) await options.searchAgain();
     if (signal.aborted) return;
     if (id !== null && !inventory.isUnnamed({ place: 0, id })) continue;
     counts.leftovers.found += 1;

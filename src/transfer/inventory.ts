@@ -20,7 +20,11 @@ export interface Inventory {
   blobs(): Iterable<PlacedBlob>;
   /** Those of them that nothing names or mentions. */
   unnamed(): Iterable<PlacedBlob>;
-  /** Whether this is one of those. */
+  /** How many those are. */
+  unnamedCount(): number;
+  /** Those that texts mention, each with one that does. */
+  mentionedBlobs(): Iterable<PlacedBlob & { readonly mention: string }>;
+  /** Whether this is one of those that nothing names or mentions. */
   isUnnamed(blob: PlacedBlob): boolean;
   /** Whether it was added, one reference names it, and nothing else mentions it. */
   isNamedOnce(blob: PlacedBlob): boolean;
@@ -53,6 +57,9 @@ export function openInventory(): Inventory {
   const selectUnnamed = handle.prepare(
     'SELECT 1 FROM blobs WHERE place = ? AND id = ? AND named = 0 AND mention IS NULL',
   );
+  const countUnnamed = handle
+    .prepare<[], number>('SELECT count(*) FROM blobs WHERE named = 0 AND mention IS NULL')
+    .pluck();
   const selectNamedOnce = handle.prepare(
     'SELECT 1 FROM blobs WHERE place = ? AND id = ? AND named = 1 AND mention IS NULL',
   );
@@ -78,6 +85,8 @@ export function openInventory(): Inventory {
     mentioned: (text, where) => marks.mentioned(text, where),
     blobs: () => rows('blobs WHERE true'),
     unnamed: () => rows('blobs WHERE named = 0 AND mention IS NULL'),
+    unnamedCount: () => countUnnamed.get() ?? 0,
+    mentionedBlobs: () => rows('blobs WHERE mention IS NOT NULL'),
     isUnnamed: ({ place, id }) => selectUnnamed.get(place, id) !== undefined,
     isNamedOnce: ({ place, id }) => selectNamedOnce.get(place, id) !== undefined,
     absent: () => rows('absent WHERE true'),

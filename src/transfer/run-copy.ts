@@ -44,13 +44,14 @@ const anyContent: KnownContents = {
 export async function runCopy(manager: Manager, options: CopyRunOptions): Promise<CopyResult> {
   const { source, target } = await openLimited(manager, options, options);
   await checkEnds(source, target);
+  const databases = options.maxDelete === null ? [] : await manager.allDatabases();
   if (options.maxDelete !== null) await checkUnnamed(target, manager, options.signal);
   const counts = newCopyCounts();
   const budget = new Budget(bytesInFlight);
   const copyOptions = { ...options, source, target, budget, contents: anyContent };
   let error: unknown = null;
   try {
-    await copyStorage({ ...options, copyOptions, counts });
+    await copyStorage({ ...options, copyOptions, counts, databases });
   } catch (thrown) {
     error = thrown;
   }
@@ -77,7 +78,7 @@ async function checkEnds(source: Storage, target: Storage): Promise<void> {
 
 /** What references name is no backup: nothing is deleted there because it is not elsewhere. */
 async function checkUnnamed(target: Storage, manager: Manager, signal: AbortSignal): Promise<void> {
-  const names = new Set([target.name, ...manager.aliasesOf(target.name)]);
+  const names = await namesOfPlace(target, manager);
   await checkReadable(await manager.allDatabases());
   for (const column of await findColumns(await manager.referenceDatabases())) {
     const counts = await countBlobs(column, signal);
@@ -88,4 +89,14 @@ async function checkUnnamed(target: Storage, manager: Manager, signal: AbortSign
       { hint: 'Run it without --delete.' },
     );
   }
+}
+
+/** The names and aliases of all storages that share a place with this one. */
+async function namesOfPlace(target: Storage, manager: Manager): Promise<Set<string>> {
+  const names = new Set<string>();
+  for (const { name, aliases } of manager.describe()) {
+    const shares = name === target.name || (await overlaps(await manager.storage(name), target));
+    if (shares) for (const one of [name, ...aliases]) names.add(one);
+  }
+  return names;
 }
