@@ -1,5 +1,5 @@
 import type { Dirent, Stats } from 'node:fs';
-import { opendir, readdir, rm, stat } from 'node:fs/promises';
+import { lstat, opendir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Leftover } from '../backend.js';
 import { errorCode, fileError } from '../files.js';
@@ -10,12 +10,14 @@ import { stagingName } from './local-write.js';
 /**
  * What killed writers have left in a local storage: in the staging directory, in directories
  * without metadata (Python's own unfinished files too), and beside blobs that were to be replaced.
+ * Symbolic links are an administrator's, and not followed.
  */
 export async function* localLeftovers(storagePath: string): AsyncGenerator<Leftover> {
   for await (const entry of await opened(storagePath)) {
+    if (!entry.isDirectory()) continue;
     const directory = path.join(storagePath, entry.name);
     if (entry.name === stagingName) yield* staged(directory);
-    else if (acceptsUuid(entry.name) && !entry.isFile()) yield* ofBlob(directory, entry.name);
+    else if (acceptsUuid(entry.name)) yield* ofBlob(directory, entry.name);
   }
 }
 
@@ -71,15 +73,17 @@ async function leftoverAt(place: string, id: string | null): Promise<Leftover | 
 async function lastChange(place: string): Promise<Date | null> {
   const own = await statOf(place);
   if (own === null) return null;
-  const inside = await Promise.all(
-    (await names(place)).map((name) => lastChange(path.join(place, name))),
-  );
-  const times = [own.mtime, ...inside].map((time) => time?.getTime() ?? 0);
-  return new Date(Math.max(...times));
+  let last = own.mtime;
+  if (!own.isDirectory()) return last;
+  for (const name of await names(place)) {
+    const inside = await lastChange(path.join(place, name));
+    if (inside !== null && inside > last) last = inside;
+  }
+  return last;
 }
 
 async function statOf(place: string): Promise<Stats | null> {
-  return stat(place).catch((error: unknown) => {
+  return lstat(place).catch((error: unknown) => {
     if (errorCode(error) === 'ENOENT') return null;
     throw fileError(error, `cannot look at ${place}`);
   });

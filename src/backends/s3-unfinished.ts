@@ -3,12 +3,14 @@ import type { Leftover } from '../backend.js';
 import { ask, type S3Bucket } from './s3-object.js';
 
 /**
- * Uploads in parts that nobody has completed: the bucket's owner pays for their parts. Amazon lists
- * all of them, MinIO none, which removes them itself after a day.
+ * Uploads of blobs in parts that nobody has completed: the bucket's owner pays for their parts.
+ * Others in the bucket have keys that are no blob's. Amazon lists all of them, MinIO only those of
+ * the key that `prefix` is, which removes them itself after a day.
  */
 export async function* unfinishedUploads(
   bucket: S3Bucket,
   prefix: string,
+  isBlob: (key: string) => boolean,
 ): AsyncGenerator<Leftover> {
   const { client } = bucket.access;
   let marker: { KeyMarker?: string; UploadIdMarker?: string } | null = {};
@@ -21,6 +23,7 @@ export async function* unfinishedUploads(
     );
     for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
       if (Key === undefined || UploadId === undefined || Initiated === undefined) continue;
+      if (!isBlob(Key)) continue;
       const upload = { Bucket: bucket.name, Key, UploadId };
       yield {
         description: `unfinished upload of ${Key} in ${bucket.described}`,

@@ -72,6 +72,7 @@ function s3Backend(own: Opened, settings: S3Settings, network: NetworkStorage): 
   const inTurn = turns();
   const acceptsId = (id: string): boolean =>
     acceptsUuid(id) && !/\p{Cc}/u.test(id) && Buffer.byteLength(keyOf(id)) <= keyLength;
+  const isBlob = (key: string): boolean => acceptsId(key.slice(prefix.length));
 
   return {
     holdsWholeBlobs: false,
@@ -124,11 +125,10 @@ function s3Backend(own: Opened, settings: S3Settings, network: NetworkStorage): 
       }),
     async *list() {
       for await (const key of listObjects(bucket, prefix)) {
-        const id = key.slice(prefix.length);
-        if (acceptsId(id)) yield id;
+        if (isBlob(key)) yield key.slice(prefix.length);
       }
     },
-    leftovers: () => unfinishedUploads(bucket, prefix),
+    leftovers: () => unfinishedUploads(bucket, prefix, isBlob),
     close: async () => client.destroy(),
   };
 }

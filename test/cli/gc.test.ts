@@ -1,4 +1,12 @@
-import { mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  lutimesSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
@@ -215,6 +223,28 @@ describe.concurrent('gc', () => {
     expect([...left]).toEqual(expect.arrayContaining([...kept, young]));
     for (const file of removed) expect(left).not.toContain(file);
     expect(readFileSync(path.join(blobs, blob, 'file')).equals(bytes)).toBe(true);
+  });
+
+  test('follows no symbolic link, and leaves them alone', async () => {
+    const here = newSite();
+    const blobs = path.join(here, 'blobs');
+    const outside = path.join(here, 'outside', 'precious');
+    writeOld(outside);
+    const [circle, away] = [absentId, absentId.replace(/^./, 'a')];
+    writeOld(path.join(blobs, circle, 'file'));
+    symlinkSync('..', path.join(blobs, circle, 'up'));
+    symlinkSync(path.join(here, 'outside'), path.join(blobs, circle, 'out'));
+    symlinkSync(path.join(here, 'outside'), path.join(blobs, away));
+    symlinkSync(path.join(here, 'outside'), path.join(blobs, '.depot-staging'));
+    utimesSync(path.join(blobs, circle), longAgo, longAgo);
+    for (const link of ['up', 'out']) lutimesSync(path.join(blobs, circle, link), longAgo, longAgo);
+    const args = [...site, 'gc', 'localfs', '--older-than', '1h', '--yes'];
+    const { code, out } = await depot(here, args);
+    expect(code).toBe(0);
+    expect(out).toContain(path.join(blobs, circle));
+    expect(readFileSync(outside, 'utf8')).toBe('x');
+    expect(namesIn(blobs)).toEqual(expect.arrayContaining([away, '.depot-staging']));
+    expect(namesIn(blobs)).not.toContain(circle);
   });
 
   test('leaves the bytes of a replace alone that was decided', async () => {

@@ -1,34 +1,63 @@
-import { CreateMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import {
+  CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Leftover } from '../../src/backend.js';
+import { unfinishedUploads } from '../../src/backends/s3-unfinished.js';
 import { absentId } from '../cli/depot.js';
 import { describeWithServer } from '../servers/servers.js';
 import { clientOf, newBucketAt, openBucket } from './s3-bucket.js';
 
 describeWithServer('s3', 'an upload to S3 that nobody completes', (url) => {
-  test('is a leftover, and can be removed', async () => {
-    // MinIO lists such uploads of one key alone.
-    const settings = newBucketAt(url, { prefix: `site/${absentId}` });
-    const { backend, close } = await openBucket(settings);
+  /** Two unfinished uploads of a key, and those of them that are leftovers of a storage. */
+  async function begin(key: string): Promise<{
+    bucket: string;
+    client: S3Client;
+    leftovers(isBlob: (key: string) => boolean): Promise<Leftover[]>;
+  }> {
+    const settings = newBucketAt(url);
+    const { close } = await openBucket(settings);
     onTestFinished(close);
     const client = clientOf(settings);
     onTestFinished(() => client.destroy());
-    const target = { Bucket: settings.bucket, Key: `site/${absentId}` };
-    await client.send(new CreateMultipartUploadCommand(target));
-    await client.send(new CreateMultipartUploadCommand(target));
+    const { bucket } = settings;
+    for (let upload = 0; upload < 2; upload += 1) {
+      await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: key }));
+    }
+    const rights = { region: 'us-east-1', account: 'tests', checksums: true };
+    const access = { client, endpoint: settings.endpoint_url, ...rights };
+    return {
+      bucket,
+      client,
+      async leftovers(isBlob) {
+        const found: Leftover[] = [];
+        const named = { access, name: bucket, described: 'the bucket' };
+        // MinIO lists such uploads of one key alone.
+        for await (const one of unfinishedUploads(named, key, isBlob)) found.push(one);
+        return found;
+      },
+    };
+  }
 
-    const leftovers: Leftover[] = [];
-    for await (const one of backend.leftovers?.() ?? []) leftovers.push(one);
-    expect(leftovers).toHaveLength(2);
-    for (const { id, since, description, remove } of leftovers) {
+  test('is a leftover, and can be removed', async () => {
+    const key = `site/${absentId}`;
+    const { bucket, client, leftovers } = await begin(key);
+    const found = await leftovers((one) => one === key);
+    expect(found).toHaveLength(2);
+    for (const { id, since, description, remove } of found) {
       expect(id).toBeNull();
       expect(Math.abs(Date.now() - since.getTime())).toBeLessThan(24 * 60 * 60 * 1000);
-      expect(description).toContain(target.Key);
+      expect(description).toContain(key);
       await remove();
     }
-    const { Uploads = [] } = await client.send(
-      new ListMultipartUploadsCommand({ Bucket: settings.bucket, Prefix: target.Key }),
-    );
-    expect(Uploads).toEqual([]);
+    const list = new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: key });
+    expect((await client.send(list)).Uploads ?? []).toEqual([]);
+  });
+
+  test('of what is no blob is somebody else’s', async () => {
+    const { leftovers } = await begin('exports/report.csv');
+    expect(await leftovers(() => false)).toEqual([]);
   });
 });
