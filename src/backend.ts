@@ -20,8 +20,11 @@ export interface BlobInfo {
   readonly contentType: string;
   /** Bytes. */
   readonly contentLength: number;
-  /** Bytes that are there, where the store knows that apart from what it says of them. */
-  readonly storedLength?: number;
+  /**
+   * Bytes that are there, where the store knows that apart from what it says of them; null where it
+   * has none, which is not the same as an empty content.
+   */
+  readonly storedLength?: number | null;
   readonly lastModified: Date | null;
   /**
    * Opaque; changes whenever the blob is replaced, as far as the store can tell without reading

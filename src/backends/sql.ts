@@ -165,7 +165,7 @@ function infoOf(row: BlobRow, clock: ZoneClock): BlobInfo {
     filename: row.filename ?? 'unnamed',
     contentType: row.contentType ?? 'application/octet-stream',
     contentLength: row.contentLength ?? row.dataLength ?? 0,
-    ...(row.dataLength === null ? {} : { storedLength: row.dataLength }),
+    storedLength: row.dataLength,
     lastModified: row.lastModified === null ? null : clock.parse(row.lastModified),
     version: `${row.id}/${row.lastModified}/${row.dataLength}`,
   };

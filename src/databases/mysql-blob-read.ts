@@ -11,14 +11,14 @@ const smallBlob = 1024 * 1024;
 
 /** What a row has beside its bytes, in the order in which `rowOf` takes it. */
 const rowColumns = `id, file_id, filename, content_type, content_length,
-  DATE_FORMAT(last_modified, '%Y-%m-%d %H:%i:%s.%f')`;
+  DATE_FORMAT(last_modified, '%Y-%m-%d %H:%i:%s.%f'), data IS NULL`;
 
 /**
  * `stored` is the number of bytes, if it was asked for. The server reads them all to count them, so
  * the row is believed where it says a number; it says 0 also where there are none.
  */
 function rowOf(row: readonly Value[], stored: number | null): BlobRow {
-  const [id, fileId, filename, contentType, contentLength, time] = row.map((value) =>
+  const [id, fileId, filename, contentType, contentLength, time, isNull] = row.map((value) =>
     value === null ? null : String(value),
   );
   return {
@@ -27,7 +27,7 @@ function rowOf(row: readonly Value[], stored: number | null): BlobRow {
     filename: filename ?? null,
     contentType: contentType ?? null,
     contentLength: numberOf(contentLength),
-    dataLength: numberOf(contentLength) || stored,
+    dataLength: isNull === '1' ? null : numberOf(contentLength) || stored,
     // A server may keep a date that there is not.
     lastModified: time?.startsWith('0000-') ? null : (time ?? null),
   };

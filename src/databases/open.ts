@@ -47,6 +47,7 @@ export async function openSqlDatabase(
       resolvePath({ ...setting, value: sqliteFile(url, setting) }, directory, notice),
     );
   }
+  checkAtSigns(url, setting);
   // SQLAlchemy has forgotten the second of the two names.
   if (url.backend === 'postgresql' || url.backend === 'postgres') {
     const { openPostgres } = await import('./postgres.js');
@@ -61,6 +62,18 @@ export async function openSqlDatabase(
     `${describeOrigin(setting.origin)}: this version of depot cannot open ${url.backend} databases`,
     { hint: 'It opens sqlite, postgresql, mysql and mariadb.' },
   );
+}
+
+/**
+ * SQLAlchemy ends a password at the first `@`: the rest of it would be taken for the host's name,
+ * looked up, and shown.
+ */
+function checkAtSigns({ password, host, database }: SqlalchemyUrl, setting: Setting): void {
+  if (password === null || !`${host}/${database}`.includes('@')) return;
+  const [where, shown] = [describeOrigin(setting.origin), redactSqlalchemyUrl(setting.value)];
+  throw new DepotError('config', `${where}: the password in ${shown} has an @`, {
+    hint: 'Write it as %40 there: Python too takes what follows it for the host.',
+  });
 }
 
 /** Says where the URL stands that something is wrong with. */

@@ -156,9 +156,11 @@ async function checkBlobs(inventory: Inventory, options: CheckOptions): Promise<
     const storage = storages[place] as Storage;
     if (signal.aborted) return;
     try {
-      const { contentLength, storedLength = contentLength } = await fromSource(storage, () =>
-        look(storage, id, options),
-      );
+      const info = await fromSource(storage, () => look(storage, id, options));
+      const { contentLength, storedLength = contentLength } = info;
+      if (storedLength === null) {
+        throw new DepotError('damaged', `damaged blob ${storage.path(id)}: its data is null`);
+      }
       counts.bytes += contentLength;
       if (storedLength !== contentLength) {
         const path = storage.path(id);

@@ -1,8 +1,9 @@
 import { pMapIterable } from 'p-map';
 import type { BlobInfo } from '../backend.js';
 import type { Database } from '../databases/database.js';
-import { type CopyOptions, mirrorBlob } from './copy-blob.js';
-import { failure, type NotCopied, stopsTheRun } from './copy-outcome.js';
+import { DepotError } from '../errors.js';
+import { type CopyOptions, mirrorBlob, type Way } from './copy-blob.js';
+import { failure, fromSource, type NotCopied, stopsTheRun } from './copy-outcome.js';
 import { openIdentifiers } from './identifier-set.js';
 import { deleteSurplus } from './mirror-delete.js';
 import type { Observer } from './report.js';
@@ -78,14 +79,15 @@ export async function copyStorage(options: CopyStorageOptions): Promise<void> {
 async function bringOver(id: string, options: CopyStorageOptions): Promise<NotCopied | null> {
   const { copyOptions, counts } = options;
   const { source, target } = copyOptions;
-  const info = await source.find(id);
+  const info = await fromSource(source, () => source.find(id));
   if (info === null) return null;
   const targetId = target.idFor(id);
-  const there = await target.find(targetId);
-  if (there !== null && (await isUnchanged(info, there, options))) {
+  const there = await target.find(targetId).catch(ifDamaged);
+  if (there && (await isUnchanged(info, there, options))) {
     counts.blobs.unchanged += 1;
     return null;
   }
+  if (there === undefined) await makeRoom({ id, targetId }, copyOptions);
   const outcome = await mirrorBlob({ id, targetId }, copyOptions, info, there?.version ?? null);
   if ('kind' in outcome) return outcome.status === 'missing' ? null : outcome;
   counts.blobs[there === null ? 'copied' : 'replaced'] += 1;
@@ -93,21 +95,40 @@ async function bringOver(id: string, options: CopyStorageOptions): Promise<NotCo
   return null;
 }
 
+function ifDamaged(error: unknown): undefined {
+  if (!(error instanceof DepotError && error.kind === 'damaged')) throw error;
+}
+
+/** Deletes what is damaged in the target, once the source has been read and is whole. */
+async function makeRoom(
+  { id, targetId }: Way,
+  { source, target, signal, dryRun }: CopyOptions,
+): Promise<void> {
+  await fromSource(source, () => source.hash(id, signal));
+  if (!dryRun) await target.delete(targetId);
+}
+
 /**
  * Whether the target has this content: by length and time (in seconds, which every storage keeps),
- * or, where one of the times is not known or it is asked for, by SHA-256.
+ * or, where one of the times is not known or it is asked for, by SHA-256. What is not as long as it
+ * says is copied again: from the source that fails, in the target it mends.
  */
 async function isUnchanged(
   here: BlobInfo,
   there: BlobInfo,
   { copyOptions, checksum }: Pick<CopyStorageOptions, 'copyOptions' | 'checksum'>,
 ): Promise<boolean> {
-  if (here.contentLength !== there.contentLength) return false;
+  if (here.contentLength !== there.contentLength || isCut(here) || isCut(there)) return false;
   const [changed, copied] = [secondsOf(here), secondsOf(there)];
   if (!checksum && changed !== null && copied !== null) return changed === copied;
   const { source, target, signal } = copyOptions;
   const { sha256 } = await source.hash(here.id, signal);
-  return sha256 === (await target.hash(there.id, signal)).sha256;
+  const copy = await target.hash(there.id, signal).catch(ifDamaged);
+  return sha256 === copy?.sha256;
+}
+
+function isCut({ contentLength, storedLength = contentLength }: BlobInfo): boolean {
+  return storedLength !== contentLength;
 }
 
 function secondsOf({ lastModified }: BlobInfo): number | null {

@@ -94,7 +94,11 @@ describe.concurrent('check', () => {
         .map((one) => one.path)
         .sort(),
     ).toEqual(unreferenced.map((one) => `dbfiles/${one.file_id}`).sort());
-    expect(findings).toHaveLength(6);
+    const damaged = 'dbfiles/00000000-0000-1000-8000-00aa74f6fd03';
+    expect(of('damaged-blob')).toMatchObject([
+      { path: damaged, message: `damaged blob ${damaged}: its data is null` },
+    ]);
+    expect(findings).toHaveLength(7);
     expect(summary).toEqual({
       type: 'summary',
       command: 'check',
@@ -103,7 +107,10 @@ describe.concurrent('check', () => {
       references: { scanned: 42 },
       blobs: { checked: 56 },
       bytes: expect.any(Number),
-      problems: { 'missing-blob': 2, 'unknown-storage': 1, 'unreferenced-blob': 3 },
+      problems: {
+        ...{ 'missing-blob': 2, 'unknown-storage': 1 },
+        ...{ 'damaged-blob': 1, 'unreferenced-blob': 3 },
+      },
       seconds: expect.any(Number),
     });
   });
@@ -112,14 +119,14 @@ describe.concurrent('check', () => {
     const { code, out, err } = await depot(newSite(), [...site, 'check']);
     expect({ code, err }).toEqual({ code: 6, err: '' });
     const lines = out.trimEnd().split('\n');
-    expect(lines).toHaveLength(7);
+    expect(lines).toHaveLength(8);
     expect(lines).toContainEqual(
       expect.stringMatching(
         /^missing-blob: files\.data id=25: dbfiles\/[0-9a-f-]{36} does not exist$/,
       ),
     );
     expect(lines.at(-1)).toMatch(
-      /^Checked 56 blobs \(\d+ kB\) in dbfiles, localfs and 42 references in [\d.]+ s: 1 unknown-storage, 2 missing-blob, 3 unreferenced-blob\.$/,
+      /^Checked 56 blobs \(\d+ kB\) in dbfiles, localfs and 42 references in [\d.]+ s: 1 unknown-storage, 2 missing-blob, 1 damaged-blob, 3 unreferenced-blob\.$/,
     );
   });
 

@@ -1,4 +1,11 @@
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { depot, done, namesIn, newSite, newStoreWith, objects, start, until } from './depot.js';
@@ -130,6 +137,45 @@ describe.concurrent('copy', () => {
     expect(err).toContain(`${ids[1]}`);
     expect(err).toContain('Nothing was deleted from backup, since not all was copied.');
     expect(await contentsOf(here, 'backup')).toHaveLength(2);
+  });
+
+  test('goes on behind a blob that cannot be read', async () => {
+    const { here, ids } = await newPair('a.txt', 'b.txt', 'c.txt');
+    const metadata = path.join(here, 'files', ids[0] ?? '', 'metadata.json');
+    rmSync(metadata);
+    symlinkSync('metadata.json', metadata);
+    const { code, out, err } = await depot(here, toBackup);
+    expect(code).toBe(1);
+    expect(err).toContain(`${ids[0]}`);
+    expect(out).toContain('  2 new, 0 changed, 0 unchanged, 1 failed\n');
+    expect(await contentsOf(here, 'backup')).toHaveLength(2);
+  });
+
+  test.each<[string, (blob: string) => void, string[]]>([
+    ['cut', (blob) => truncateSync(path.join(blob, 'file'), 3), []],
+    ['emptied', (blob) => truncateSync(path.join(blob, 'file')), []],
+    ['changed', (blob) => writeFileSync(path.join(blob, 'file'), 'what it'), ['--checksum']],
+    ['without a file', (blob) => rmSync(path.join(blob, 'file')), []],
+    ['without a file', (blob) => rmSync(path.join(blob, 'file')), ['--checksum']],
+    ['with damaged metadata', (blob) => truncateSync(path.join(blob, 'metadata.json'), 9), []],
+  ])('a blob that is %s is restored, and never backed up', async (_how, harm, options) => {
+    const { here, ids } = await newPair('a.txt', 'b.txt');
+    const before = await contentsOf(here, 'files');
+    await done(here, ['-q', ...toBackup]);
+    const copies = await contentsOf(here, 'backup');
+    harm(path.join(here, 'files', ids[0] ?? ''));
+    if (options.length === 0) {
+      expect((await depot(here, ['-q', ...toBackup])).code).toBe(1);
+      expect(await contentsOf(here, 'backup')).toEqual(copies);
+    }
+    const restore = ['copy', '--from', 'backup', '--to', 'files', ...options];
+    expect((await depot(here, [...restore, '--dry-run'])).out).toContain('1 changed, 1 unchanged');
+    expect((await depot(here, restore)).out).toContain('1 changed, 1 unchanged, 0 failed');
+    expect(await contentsOf(here, 'files')).toEqual(before);
+    expect(await done(here, ['get', `files/${ids[0]}`, '-'])).toBe(
+      await done(here, ['get', `backup/${ids[0]}`, '-']),
+    );
+    expect((await depot(here, ['check', '--deep'])).code).toBe(0);
   });
 
   test('with its ends exchanged gives back what was lost', async () => {

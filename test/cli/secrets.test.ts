@@ -111,6 +111,8 @@ describe.concurrent('a secret of the configuration', () => {
     { 'sqlalchemy.url': `postgresql://kotti:${secret}@db.example:port/x` },
     { 'sqlalchemy.url': `sqlite://kotti:${secret}@db.example/x` },
     { 'sqlalchemy.url': `frob://kotti:${secret}/with@at@db.example/x` },
+    { 'sqlalchemy.url': `postgresql://kotti:a@${secret}@127.0.0.1:1/x` },
+    { 'sqlalchemy.url': `mysql://kotti:a@${secret}/b@127.0.0.1:1/x` },
     { 'kotti.depot.2.mongouri': `mongodb://user:${secret}/x@y:${secret}@mongo.example/` },
   ])('is in no error of the configuration %j', async (changed) => {
     const here = newConfigured(changed);
