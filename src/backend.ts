@@ -26,6 +26,8 @@ export interface BlobInfo {
    */
   readonly storedLength?: number | null;
   readonly lastModified: Date | null;
+  /** What it was called where it was copied from, in storages that keep that. */
+  readonly originalId?: string;
   /**
    * Opaque; changes whenever the blob is replaced, as far as the store can tell without reading
    * the bytes.
@@ -38,6 +40,8 @@ export interface BlobMetadata {
   readonly filename: string;
   readonly contentType: string;
   readonly lastModified: Date | null;
+  /** What it is called where it is copied from, if that is another identifier. */
+  readonly originalId?: string;
 }
 
 /** Bytes on their way into a storage. Iterating may throw: then nothing must become visible. */

@@ -33,6 +33,8 @@ export interface WriteOptions {
   readonly lastModified?: Date | null | undefined;
   /** Bytes, where known; a source of another length is an error and leaves nothing behind. */
   readonly length?: number | undefined;
+  /** What the blob is called where it is copied from; kept by storages that name blobs otherwise. */
+  readonly originalId?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -94,6 +96,12 @@ export class Storage {
 
   publicUrl(id: string): string | null {
     return this.backend.publicUrl(id);
+  }
+
+  /** The identifier here of a copy of another storage's blob: its own, where it came from here. */
+  idForCopy({ id, originalId }: BlobInfo): string {
+    if (originalId !== undefined && this.backend.acceptsId(originalId)) return originalId;
+    return this.idFor(id);
   }
 
   /** The identifier here of a blob that another storage calls `id`. */
@@ -216,6 +224,7 @@ export class Storage {
       filename,
       contentType: options.contentType ?? typeOf(filename),
       lastModified: options.lastModified === undefined ? new Date() : options.lastModified,
+      ...(options.originalId === undefined ? {} : { originalId: options.originalId }),
     });
   }
 

@@ -14,6 +14,8 @@ export interface FileFields {
   readonly chunkSize?: unknown;
   readonly length?: unknown;
   readonly uploadDate?: unknown;
+  /** What a copy was called in the storage that it is of: our own key, which Python leaves alone. */
+  readonly depot_original_id?: unknown;
   /** In documents of older drivers, hexadecimal. */
   readonly md5?: unknown;
 }
@@ -40,7 +42,7 @@ export interface ChunkDocument {
 
 /** The files document of a new content, with the keys, their order and their types as in Python. */
 export function newFile(
-  { filename, contentType, lastModified }: BlobMetadata,
+  { filename, contentType, lastModified, originalId }: BlobMetadata,
   length: number,
   uploadDate: Date,
 ): FileFields {
@@ -51,6 +53,7 @@ export function newFile(
     chunkSize: chunkBytes,
     length: Long.fromNumber(length),
     uploadDate,
+    ...(originalId === undefined ? {} : { depot_original_id: originalId }),
   };
 }
 
@@ -85,13 +88,15 @@ export function versionOf(document: FileDocument): string {
 }
 
 export function infoOf(document: FileDocument, contentLength: number): BlobInfo {
-  const { filename, contentType, last_modified: modified } = currentFile(document);
+  const file = currentFile(document);
+  const { filename, contentType, last_modified: modified, depot_original_id: original } = file;
   return {
     id: document._id.toHexString(),
     filename: typeof filename === 'string' ? filename : 'unnamed',
     contentType: typeof contentType === 'string' ? contentType : 'application/octet-stream',
     contentLength,
     lastModified: typeof modified === 'string' ? parseUtc(modified) : null,
+    ...(typeof original === 'string' ? { originalId: original } : {}),
     version: versionOf(document),
   };
 }

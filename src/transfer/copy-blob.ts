@@ -131,6 +131,7 @@ async function write(
   try {
     const { filename, contentType, contentLength: length, lastModified, version } = content.info;
     const attributes = { filename, contentType, lastModified, length, signal };
+    const named = targetId === id ? { id } : { id: targetId, originalId: id };
     const chunks = endingWith(consumed(content.chunks), async () => {
       if (replaced !== null && (await target.find(targetId))?.version !== replaced) {
         const path = target.path(targetId);
@@ -140,7 +141,7 @@ async function write(
     });
     const { sha256 } =
       replaced === null
-        ? await target.create(chunks, { ...attributes, id: targetId })
+        ? await target.create(chunks, { ...attributes, ...named })
         : await target.replace(targetId, chunks, attributes);
     await verify(targetId, sha256, options);
     return { status: 'copied', sha256, length, version, byService: false };

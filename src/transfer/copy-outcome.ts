@@ -57,6 +57,11 @@ export function stopsTheRun(error: unknown): boolean {
   return error.kind === 'unreachable' || fullCodes.includes(code);
 }
 
+/** Nothing in the place of a damaged blob's info. */
+export function ifDamaged(error: unknown): undefined {
+  if (!(error instanceof DepotError && error.kind === 'damaged')) throw error;
+}
+
 /** What an error means for one blob; throws it on where it stops the run. */
 export function tolerate(error: unknown): NotCopied {
   if (stopsTheRun(error)) throw error;

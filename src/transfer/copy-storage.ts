@@ -1,10 +1,9 @@
 import { pMapIterable } from 'p-map';
 import type { BlobInfo } from '../backend.js';
 import type { Database } from '../databases/database.js';
-import { DepotError } from '../errors.js';
 import { type CopyOptions, mirrorBlob, type Way } from './copy-blob.js';
-import { failure, fromSource, type NotCopied, stopsTheRun } from './copy-outcome.js';
-import { openIdentifiers } from './identifier-set.js';
+import { failure, fromSource, ifDamaged, type NotCopied, stopsTheRun } from './copy-outcome.js';
+import { type IdentifierSet, openIdentifiers } from './identifier-set.js';
 import { deleteSurplus } from './mirror-delete.js';
 import type { Observer } from './report.js';
 
@@ -55,11 +54,13 @@ export async function copyStorage(options: CopyStorageOptions): Promise<void> {
     const copyOne = async (id: string): Promise<void> => {
       if (signal.aborted) return;
       kept?.add(target.idFor(id));
-      const failed = await bringOver(id, options).catch((error: unknown): NotCopied | null => {
-        if (signal.aborted) return null;
-        if (stopsTheRun(error)) throw error;
-        return failure(error);
-      });
+      const failed = await bringOver(id, kept, options).catch(
+        (error: unknown): NotCopied | null => {
+          if (signal.aborted) return null;
+          if (stopsTheRun(error)) throw error;
+          return failure(error);
+        },
+      );
       observer.progress(counts);
       if (failed === null) return;
       counts.blobs.failed += 1;
@@ -75,13 +76,21 @@ export async function copyStorage(options: CopyStorageOptions): Promise<void> {
   }
 }
 
-/** Copies a blob where that is needed; null where the target has it now, or the source no more. */
-async function bringOver(id: string, options: CopyStorageOptions): Promise<NotCopied | null> {
+/**
+ * Copies a blob where that is needed; null where the target has it now, or the source no more. What
+ * it is called there is added to `kept`.
+ */
+async function bringOver(
+  id: string,
+  kept: IdentifierSet | null,
+  options: CopyStorageOptions,
+): Promise<NotCopied | null> {
   const { copyOptions, counts } = options;
   const { source, target } = copyOptions;
   const info = await fromSource(source, () => source.find(id));
   if (info === null) return null;
-  const targetId = target.idFor(id);
+  const targetId = target.idForCopy(info);
+  kept?.add(targetId);
   const there = await target.find(targetId).catch(ifDamaged);
   if (there && (await isUnchanged(info, there, options))) {
     counts.blobs.unchanged += 1;
@@ -93,10 +102,6 @@ async function bringOver(id: string, options: CopyStorageOptions): Promise<NotCo
   counts.blobs[there === null ? 'copied' : 'replaced'] += 1;
   counts.bytes += outcome.length;
   return null;
-}
-
-function ifDamaged(error: unknown): undefined {
-  if (!(error instanceof DepotError && error.kind === 'damaged')) throw error;
 }
 
 /** Deletes what is damaged in the target, once the source has been read and is whole. */

@@ -1,5 +1,6 @@
 import { pMapIterable } from 'p-map';
-import type { Leftover } from '../backend.js';
+import type { BlobInfo, Leftover } from '../backend.js';
+import { originalIdOf } from '../backends/identifiers.js';
 import type { Database } from '../databases/database.js';
 import { isNotFound, messageOf } from '../errors.js';
 import type { Storage } from '../storage.js';
@@ -97,7 +98,8 @@ async function takeStock(options: Collection): Promise<void> {
   const look = async (id: string): Promise<void> => {
     if (signal.aborted) return;
     counts.blobs.listed += 1;
-    if (await isOld(id, options)) inventory.add({ place: 0, id });
+    const info = await oldBlob(id, options);
+    if (info !== null) inventory.add({ place: 0, id }, originalIdOf(info));
     else counts.blobs.young += 1;
     observer.progress(counts);
   };
@@ -108,14 +110,14 @@ async function takeStock(options: Collection): Promise<void> {
   }
 }
 
-/** A blob that cannot be looked at is left alone: who knows what it is. */
-async function isOld(id: string, { storage, before }: GcOptions): Promise<boolean> {
+/** Null for one that is young, or cannot be looked at: who knows what it is. */
+async function oldBlob(id: string, { storage, before }: GcOptions): Promise<BlobInfo | null> {
   const info = await fromSource(storage, () => storage.find(id)).catch((error: unknown) => {
     if (stopsTheRun(error)) throw error;
     return null;
   });
   const changed = info?.lastModified ?? null;
-  return changed !== null && changed < before;
+  return changed !== null && changed < before ? info : null;
 }
 
 async function* oldLeftovers({ storage, before }: GcOptions): AsyncGenerator<Leftover> {

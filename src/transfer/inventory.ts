@@ -9,7 +9,8 @@ export interface PlacedBlob {
 
 /** What places hold, and what texts say of it. */
 export interface Inventory {
-  add(blob: PlacedBlob): void;
+  /** `original` is what the blob is called elsewhere: a mention of that is one of the blob. */
+  add(blob: PlacedBlob, original?: string | null): void;
   /** Those that were added more than once, each once. */
   repeated(): Iterable<PlacedBlob>;
   /** A reference at `where` names this blob, whether it has been added or not. */
@@ -71,7 +72,8 @@ export function openInventory(): Inventory {
     for (let row = next.get(0); row !== undefined; row = next.get(row.number)) yield row;
   }
   return {
-    add({ place, id }) {
+    add({ place, id }, original = null) {
+      if (original !== null) marks.alias(id, original);
       const { changes } = insert.run(place, id, marks.keyOf(id));
       if (changes === 0) insertRepeated.run(place, id);
     },

@@ -1,6 +1,7 @@
 import { pMapIterable } from 'p-map';
+import { originalIdOf } from '../backends/identifiers.js';
 import { DepotError, isNotFound, messageOf } from '../errors.js';
-import { stopsTheRun } from './copy-outcome.js';
+import { ifDamaged, stopsTheRun } from './copy-outcome.js';
 import type { CopyStorageOptions } from './copy-storage.js';
 import { findNamed } from './find-named.js';
 import { freshSearch } from './fresh-search.js';
@@ -20,10 +21,8 @@ export async function deleteSurplus(
   const surplus = openInventory();
   const search = async (): Promise<void> => void (await findNamed(surplus, { databases, signal }));
   try {
-    for await (const id of copyOptions.target.list()) {
-      if (signal.aborted) return;
-      if (!kept.has(id)) surplus.add({ place: 0, id });
-    }
+    await takeStock(kept, surplus, options);
+    if (signal.aborted) return;
     if (surplus.unnamedCount() === 0) return;
     checkSource(kept, options);
     await search();
@@ -36,6 +35,20 @@ export async function deleteSurplus(
   } finally {
     surplus.close();
   }
+}
+
+/** What is in the target alone, with what it was called in the source. */
+async function takeStock(
+  kept: IdentifierSet,
+  surplus: Inventory,
+  { copyOptions: { target }, concurrency, signal }: CopyStorageOptions,
+): Promise<void> {
+  const look = async (id: string): Promise<void> => {
+    if (signal.aborted || kept.has(id)) return;
+    const info = await target.find(id).catch(ifDamaged);
+    if (info !== null) surplus.add({ place: 0, id }, info ? originalIdOf(info) : null);
+  };
+  for await (const _ of pMapIterable(target.list(), look, { concurrency }));
 }
 
 function checkSource(kept: IdentifierSet, { copyOptions: { source } }: CopyStorageOptions): void {
