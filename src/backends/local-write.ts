@@ -21,6 +21,9 @@ import { formatMetadata } from './local-metadata.js';
 export const stagingName = '.depot-staging';
 const lockName = '.depot-lock';
 
+/** Milliseconds after which nobody is at work any more on what is staged. */
+const leftAfter = 24 * 60 * 60 * 1000;
+
 /**
  * Puts a new blob together aside and renames it into place as one: whole or not at all. Returns
  * its bytes.
@@ -69,9 +72,25 @@ function makeStaging(staging: string): void {
   }
 }
 
-/** Removes the staging directory, where nothing is in it. */
+/**
+ * Removes the staging directory, where nothing is in it but what killed writers have left long ago:
+ * no identifier leads to that.
+ */
 export async function removeStaging(storagePath: string): Promise<void> {
-  await rmdir(path.join(storagePath, stagingName)).catch(() => {});
+  const staging = path.join(storagePath, stagingName);
+  try {
+    for (const name of await readdir(staging)) await removeOld(path.join(staging, name));
+    await rmdir(staging);
+  } catch {
+    // What others are at work on stays, and what nobody may remove is of no consequence.
+  }
+}
+
+async function removeOld(staged: string): Promise<void> {
+  const files = (await readdir(staged)).map((name) => path.join(staged, name));
+  const times = await Promise.all([staged, ...files].map(async (one) => (await stat(one)).mtimeMs));
+  if (Math.max(...times) > Date.now() - leftAfter) return;
+  await rm(staged, { recursive: true });
 }
 
 async function publish(staged: string, directory: string): Promise<void> {
@@ -82,17 +101,22 @@ async function publish(staged: string, directory: string): Promise<void> {
     const code = errorCode(error);
     if (code === 'ENOTDIR') throw takenError(directory);
     if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+    // No lock is needed to see that, and none left in a blob that nobody changes.
+    if (isBlob(await readdir(directory))) throw takenError(directory);
     await finishUnfinished(staged, directory);
     await rm(staged, { recursive: true, force: true });
   }
 }
 
+/** Whether the names in a directory are those of a blob. */
+function isBlob(names: readonly string[]): boolean {
+  return names.some((name) => name === metadataName || name.startsWith(decidedReplace));
+}
+
 /** A directory without metadata is a creation that broke off: its parts are put in, metadata last. */
 function finishUnfinished(staged: string, directory: string): Promise<void> {
   return locked(directory, async () => {
-    const names = await readdir(directory);
-    const taken = names.some((name) => name === metadataName || name.startsWith(decidedReplace));
-    if (taken) throw takenError(directory);
+    if (isBlob(await readdir(directory))) throw takenError(directory);
     await rename(path.join(staged, fileName), path.join(directory, fileName));
     await syncDirectory(directory);
     // Unlike rename, link does not overwrite what Python, which knows no lock, finished meanwhile.

@@ -204,6 +204,11 @@ describe.concurrent('copy', () => {
       code: 2,
       said: 'whole number',
     },
+    {
+      args: ['--from', 'files', '--to', 'backup', '--max-delete', '5'],
+      code: 2,
+      said: 'deletes nothing without --delete',
+    },
   ])('exits $code, having done nothing: $args', async ({ args, code, said }) => {
     const { here } = await newPair('a.txt');
     const ended = await depot(here, ['copy', ...args]);

@@ -9,11 +9,14 @@ import { counted, formatBytes } from '../output.js';
 import { startProgress } from '../progress.js';
 import { parseRate } from '../quantities.js';
 
+/** Blobs that are deleted at most, where nobody says how many. */
+const defaultMaxDelete = 100;
+
 interface Options {
   readonly from?: string;
   readonly to?: string;
   readonly delete?: boolean;
-  readonly maxDelete: number;
+  readonly maxDelete?: number;
   readonly checksum?: boolean;
   readonly dryRun?: boolean;
   readonly verify?: string;
@@ -31,7 +34,11 @@ export function registerCopy(program: Command, start: () => Context): void {
     .option('--from <storage>', 'where the blobs are')
     .option('--to <storage>', 'where the copies go')
     .option('--delete', 'then delete from there what the source does not have')
-    .option('--max-delete <count>', 'delete nothing where it would be more', parseCount, 100)
+    .option(
+      '--max-delete <count>',
+      `with --delete: delete nothing where it would be more (default: ${defaultMaxDelete})`,
+      parseCount,
+    )
     .option('--checksum', 'compare SHA-256 in place of length and time, reading both sides')
     .option('--dry-run', 'read everything, write nothing')
     .addOption(new Option('--verify <how>', 'full: read every copy back').choices(['full']))
@@ -49,6 +56,12 @@ async function copy(context: Context, options: Options): Promise<void> {
     throw new DepotError('usage', 'copy needs --from STORAGE and --to STORAGE', {
       hint: 'Show the configured storages with: depot storages',
     });
+  }
+  if (options.maxDelete !== undefined && options.delete !== true) {
+    throw new DepotError(
+      'usage',
+      'copy deletes nothing without --delete, whatever --max-delete is',
+    );
   }
   keepMemorySmall();
   const { runCopy } = await import('../../transfer/run-copy.js');
@@ -68,7 +81,7 @@ async function copy(context: Context, options: Options): Promise<void> {
       dryRun: options.dryRun === true,
       checksum: options.checksum === true,
       verifyFull: options.verify === 'full',
-      maxDelete: options.delete === true ? options.maxDelete : null,
+      maxDelete: options.delete === true ? (options.maxDelete ?? defaultMaxDelete) : null,
     });
   } finally {
     progress.stop();
