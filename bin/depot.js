@@ -19,6 +19,11 @@ async function start(args) {
   // Scripts ask for the version often: answered without loading the command line.
   if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
     const { readVersion } = await import('../dist/cli/version.js');
+    process.stdout.on('error', (error) => {
+      if (error.code === 'EPIPE') return;
+      console.error(`depot: cannot write to standard output: ${error.message}`);
+      process.exitCode = 1;
+    });
     process.stdout.write(`${readVersion()}\n`);
     return;
   }

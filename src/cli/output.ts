@@ -122,6 +122,21 @@ export function formatBytes(bytes: number): string {
   return `${value < 9.95 ? value.toFixed(1) : value.toFixed(0)} ${units[unit]}`;
 }
 
+/** Behind what was done in so many seconds, how much that is in one: `, 3.2 MB/s`. */
+export function formatRate(bytes: number, seconds: number): string {
+  return bytes === 0 || seconds < 1 ? '' : `, ${formatBytes(Math.round(bytes / seconds))}/s`;
+}
+
+/** How long the rest will take if it goes on like this: `, 3 min left`; nothing where nobody knows. */
+export function formatLeft(done: number, all: number | null, seconds: number): string {
+  if (all === null || done === 0 || seconds < 1) return '';
+  const left = ((all - done) * seconds) / done;
+  if (left < 60) return `, ${Math.ceil(left)} s left`;
+  return left < 3600
+    ? `, ${Math.ceil(left / 60)} min left`
+    : `, ${(left / 3600).toFixed(1)} h left`;
+}
+
 /** `1 blob`, `2 blobs`. */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;

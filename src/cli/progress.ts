@@ -16,9 +16,11 @@ export interface Progress<C> extends Observer<C> {
 /** A bar on a terminal; elsewhere a line now and then with `-v`, else nothing. */
 export async function startProgress<C>(
   context: Context,
-  options: { bar: boolean; describe: (counts: C) => string },
+  options: { bar: boolean; describe: (counts: C, seconds: number) => string },
 ): Promise<Progress<C>> {
   const { output } = context;
+  const started = performance.now();
+  const seconds = (): number => (performance.now() - started) / 1000;
   const wanted = options.bar && output.verbosity !== 'quiet' && isTerminal();
   const show = wanted ? await bar() : lines(context);
   let problems = 0;
@@ -33,7 +35,7 @@ export async function startProgress<C>(
         output.problem(`${where}${problem.message}`, { type: 'problem', ...problem });
       });
     },
-    progress: (counts) => show.update(() => options.describe(counts)),
+    progress: (counts) => show.update(() => options.describe(counts, seconds())),
     async data(line, object) {
       let written: Promise<void> | undefined;
       show.aside(() => {

@@ -4,7 +4,7 @@ import { type Counts, leftBehind } from '../transfer/report.js';
 import type { RunResult } from '../transfer/run-migration.js';
 import type { Context } from './context.js';
 import { type Asked, nextSteps } from './next-steps.js';
-import { counted, formatBytes } from './output.js';
+import { counted, formatBytes, formatRate } from './output.js';
 
 /** The last lines of a migration: what was done, what was not, and how to go on. */
 export async function printSummary(
@@ -44,8 +44,9 @@ export async function printSummary(
 }
 
 /** How far a migration has come, on a line. */
-export function describeCounts({ references, blobs, bytes }: Counts): string {
-  const copied = `${counted(blobs.copied, 'blob')} copied, ${formatBytes(bytes)}`;
+export function describeCounts({ references, blobs, bytes }: Counts, seconds: number): string {
+  const rate = formatRate(bytes, seconds);
+  const copied = `${counted(blobs.copied, 'blob')} copied, ${formatBytes(bytes)}${rate}`;
   return `${counted(references.migrated, 'reference')} migrated, ${copied}`;
 }
 

@@ -41,6 +41,8 @@ export interface CheckOptions {
   found(problem: Problem): Promise<void>;
   /** Takes what is worth telling the user. */
   notice(text: string): void;
+  /** Called once it is known how many blobs there are to check. */
+  listed(blobs: number): void;
   /** Called whenever the counts have changed. */
   progress(counts: CheckCounts): void;
   readonly signal: AbortSignal;
@@ -63,6 +65,7 @@ export async function check(options: CheckOptions): Promise<void> {
   const fixing = counting(options);
   try {
     await takeStock(inventory, options);
+    options.listed(inventory.size());
     for (const { place, id } of inventory.repeated()) {
       if (signal.aborted) return;
       await checkDuplicate(options.storages[place] as Storage, id, { fixing, found });

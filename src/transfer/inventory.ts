@@ -11,6 +11,8 @@ export interface PlacedBlob {
 export interface Inventory {
   /** `original` is what the blob is called elsewhere: a mention of that is one of the blob. */
   add(blob: PlacedBlob, original?: string | null): void;
+  /** How many were added. */
+  size(): number;
   /** Those that were added more than once, each once. */
   repeated(): Iterable<PlacedBlob>;
   /** A reference at `where` names this blob, whether it has been added or not. */
@@ -58,6 +60,7 @@ export function openInventory(): Inventory {
   const selectUnnamed = handle.prepare(
     'SELECT 1 FROM blobs WHERE place = ? AND id = ? AND named = 0 AND mention IS NULL',
   );
+  const countAll = handle.prepare<[], number>('SELECT count(*) FROM blobs').pluck();
   const countUnnamed = handle
     .prepare<[], number>('SELECT count(*) FROM blobs WHERE named = 0 AND mention IS NULL')
     .pluck();
@@ -77,6 +80,7 @@ export function openInventory(): Inventory {
       const { changes } = insert.run(place, id, marks.keyOf(id));
       if (changes === 0) insertRepeated.run(place, id);
     },
+    size: () => countAll.get() ?? 0,
     repeated: () => rows('repeated WHERE true'),
     named({ place, id }, where) {
       if (markNamed.run(place, id).changes > 0) return;

@@ -15,6 +15,8 @@ export interface CheckRunOptions {
   found(problem: Problem): Promise<void>;
   /** Takes what is worth telling the user. */
   notice(text: string): void;
+  /** Called once it is known how many blobs there are to check. */
+  listed(blobs: number): void;
   /** Called whenever the counts have changed. */
   progress(counts: CheckCounts): void;
   readonly signal: AbortSignal;

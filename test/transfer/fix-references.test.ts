@@ -44,6 +44,7 @@ async function fix(
       found: async () => {},
       notice() {},
       progress() {},
+      listed() {},
       signal: new AbortController().signal,
       concurrency: 4,
     });

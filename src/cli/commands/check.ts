@@ -7,7 +7,7 @@ import type { CheckResult } from '../../transfer/run-check.js';
 import { parseCount } from '../arguments.js';
 import type { Context } from '../context.js';
 import { keepMemorySmall } from '../memory.js';
-import { counted, formatBytes } from '../output.js';
+import { counted, formatBytes, formatLeft } from '../output.js';
 import { startProgress } from '../progress.js';
 
 interface Options {
@@ -60,10 +60,11 @@ async function checkStorages(
   keepMemorySmall();
   const { runCheck } = await import('../../transfer/run-check.js');
   const manager = await context.manager();
+  let listed: number | null = null;
   const progress = await startProgress<CheckCounts>(context, {
     bar: options.progress && !output.json,
-    describe: ({ references, blobs, bytes }) =>
-      `${counted(references.scanned, 'reference')} read, ${counted(blobs.checked, 'blob')} checked, ${formatBytes(bytes)}`,
+    describe: ({ references, blobs, bytes }, seconds) =>
+      `${counted(references.scanned, 'reference')} read, ${counted(blobs.checked, 'blob')} checked, ${formatBytes(bytes)}${formatLeft(blobs.checked, listed, seconds)}`,
   });
   context.exitCode = exitCodes.failed;
   let result: CheckResult;
@@ -78,6 +79,9 @@ async function checkStorages(
       },
       notice: (text) => output.note(text),
       found: (problem) => progress.data(findingLine(problem), { type: 'problem', ...problem }),
+      listed(blobs) {
+        listed = blobs;
+      },
       progress: (counts) => progress.progress(counts),
     });
   } finally {

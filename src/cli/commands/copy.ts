@@ -5,7 +5,7 @@ import type { CopyResult } from '../../transfer/run-copy.js';
 import { parseCount } from '../arguments.js';
 import type { Context } from '../context.js';
 import { keepMemorySmall } from '../memory.js';
-import { counted, formatBytes } from '../output.js';
+import { counted, formatBytes, formatRate } from '../output.js';
 import { startProgress } from '../progress.js';
 import { parseRate } from '../quantities.js';
 
@@ -68,8 +68,8 @@ async function copy(context: Context, options: Options): Promise<void> {
   const manager = await context.manager();
   const progress = await startProgress<CopyCounts>(context, {
     bar: options.progress && !context.output.json,
-    describe: ({ blobs, bytes }) =>
-      `${counted(blobs.copied + blobs.replaced, 'blob')} copied, ${formatBytes(bytes)}, ${blobs.unchanged} unchanged`,
+    describe: ({ blobs, bytes }, seconds) =>
+      `${counted(blobs.copied + blobs.replaced, 'blob')} copied, ${formatBytes(bytes)}${formatRate(bytes, seconds)}, ${blobs.unchanged} unchanged`,
   });
   context.exitCode = exitCodes.failed;
   let result: CopyResult;

@@ -1,7 +1,10 @@
 import type { Command } from 'commander';
+import type { Manager } from '../../manager.js';
 import type { ReferenceColumn } from '../../references/columns.js';
+import type { NamedBlobs } from '../../transfer/named-blobs.js';
 import type { Context } from '../context.js';
 import { keepMemorySmall } from '../memory.js';
+import { formatBytes, type Output } from '../output.js';
 
 interface Options {
   readonly count?: boolean;
@@ -11,7 +14,10 @@ export function registerReferences(program: Command, start: () => Context): void
   program
     .command('references')
     .description('show the columns and document fields that hold references')
-    .option('--count', 'how many references of each name blobs of which storage')
+    .option(
+      '--count',
+      'how many references of each name blobs of which storage, how large, and which blobs several name',
+    )
     .action((options: Options) => references(start(), options));
 }
 
@@ -22,7 +28,7 @@ async function references(context: Context, options: Options): Promise<void> {
   manager.checkDatabases();
   const columns = await findColumns(await manager.referenceDatabases());
   if (columns.length === 0) context.output.note('No column holds references.');
-  else if (options.count) await printCounts(context, columns);
+  else if (options.count) await printCounts(context, manager, columns);
   else await printColumns(context, columns);
 }
 
@@ -51,19 +57,40 @@ async function printColumns(
   await printTable(output, ['COLUMN', 'PRIMARY KEY', 'LENGTH', 'DATABASE'], rows);
 }
 
-async function printCounts(context: Context, columns: readonly ReferenceColumn[]): Promise<void> {
+async function printCounts(
+  context: Context,
+  manager: Manager,
+  columns: readonly ReferenceColumn[],
+): Promise<void> {
   const { output, signal } = context;
-  const { columnName } = await import('../../references/columns.js');
-  const { countBlobs } = await import('../../references/count.js');
-  const rows: string[][] = [];
-  for (const column of columns) {
-    for (const [storage, { references, blobs }] of await countBlobs(column, signal)) {
-      const name = columnName(column);
-      if (output.json) await output.data('', { column: name, storage, references, blobs });
-      rows.push([name, storage, String(references), String(blobs)]);
-    }
+  const { namedBlobs } = await import('../../transfer/named-blobs.js');
+  const notice = (text: string): void => output.note(text);
+  const named = await namedBlobs({ manager, columns, signal, notice, concurrency: 64 });
+  try {
+    if (output.json) await printCountObjects(output, named);
+    else await printCountTables(output, named);
+  } finally {
+    named.close();
   }
-  if (output.json) return;
+}
+
+async function printCountObjects(output: Output, named: NamedBlobs): Promise<void> {
+  const { columnName } = await import('../../references/columns.js');
+  for (const { column, ...counts } of named.columns) {
+    await output.data('', { column: columnName(column), ...counts });
+  }
+  for (const blob of named.shared()) await output.data('', blob);
+}
+
+async function printCountTables(output: Output, named: NamedBlobs): Promise<void> {
+  const { columnName } = await import('../../references/columns.js');
   const { printTable } = await import('../table.js');
-  await printTable(output, ['COLUMN', 'STORAGE', 'REFERENCES', 'BLOBS'], rows);
+  const rows = named.columns.map(({ column, storage, references, blobs, bytes }) => [
+    ...[columnName(column), storage, String(references), String(blobs)],
+    bytes === null ? '?' : formatBytes(bytes),
+  ]);
+  await printTable(output, ['COLUMN', 'STORAGE', 'REFERENCES', 'BLOBS', 'SIZE'], rows);
+  for (const { path, references } of named.shared()) {
+    await output.data(`${path} is named by ${references.join(', ')}`, null);
+  }
 }
