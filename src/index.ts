@@ -26,6 +26,7 @@ export type { ModuleContext, StandardSchema, StorageModule } from './modules/con
 export { createFetchHandler, type FetchHandler } from './serving/fetch.js';
 export { createNodeHandler, type NodeHandler } from './serving/node.js';
 export type { ServingOptions } from './serving/respond.js';
+export { UnitOfWork, type UnitOfWorkOptions } from './sessions/unit-of-work.js';
 export { Storage, type WriteOptions, type Written } from './storage.js';
 export type { Counts, Observer, Problem, ProblemKind } from './transfer/report.js';
 export {

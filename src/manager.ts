@@ -31,6 +31,8 @@ export interface StorageDescription {
 export interface StoreOptions extends FileAttributes {
   /** Name or alias of a storage; else the default one. */
   readonly storage?: string | undefined;
+  /** An identifier of the storage's kind, which it does not have yet; else a new one. */
+  readonly id?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -105,10 +107,10 @@ export class Manager {
 
   /** Stores a content in the default storage, or in that of another name or alias. */
   async store(content: Content, options: StoreOptions = {}): Promise<StoredFile> {
-    const { storage: name, signal, ...attributes } = options;
+    const { storage: name, id: given, signal, ...attributes } = options;
     const storage = await this.storage(name);
     const { chunks, ...upload } = await uploadOf(content, attributes);
-    const { id } = await storage.create(chunks, { ...upload, signal });
+    const { id } = await storage.create(chunks, { ...upload, id: given, signal });
     return storedFile(storage, await storage.info(id));
   }
 

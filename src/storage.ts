@@ -215,7 +215,10 @@ export class Storage {
   }
 
   /** Stores a new blob, under `id` or a new identifier. */
-  async create(source: Source, options: WriteOptions & { id?: string } = {}): Promise<Written> {
+  async create(
+    source: Source,
+    options: WriteOptions & { id?: string | undefined } = {},
+  ): Promise<Written> {
     this.checkWritable();
     const id = options.id ?? this.backend.newId();
     this.#check(id);

@@ -29,6 +29,7 @@ const rooms = [
   'manager',
   'serving',
   'references',
+  'sessions',
   'transfer',
   'index',
   'cli',
