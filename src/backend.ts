@@ -177,7 +177,10 @@ export interface Backend {
    * run tells alone. Absent where an identifier cannot be there twice.
    */
   mergeDuplicates?(id: string, options: { dryRun: boolean }): Promise<Duplicates>;
-  /** What writers left that were killed; absent where nothing can be left, or nobody can list it. */
-  leftovers?(): AsyncIterable<Leftover>;
+  /**
+   * What writers left that were killed, up to where `signal` is aborted; absent where nothing can be
+   * left, or nobody can list it.
+   */
+  leftovers?(signal: AbortSignal): AsyncIterable<Leftover>;
   close(): Promise<void>;
 }

@@ -12,12 +12,16 @@ import { stagingName } from './local-write.js';
  * without metadata (Python's own unfinished files too), and beside blobs that were to be replaced.
  * Symbolic links are an administrator's, and not followed.
  */
-export async function* localLeftovers(storagePath: string): AsyncGenerator<Leftover> {
+export async function* localLeftovers(
+  storagePath: string,
+  signal: AbortSignal,
+): AsyncGenerator<Leftover> {
   for await (const entry of await opened(storagePath)) {
+    if (signal.aborted) return;
     if (!entry.isDirectory()) continue;
     const directory = path.join(storagePath, entry.name);
-    if (entry.name === stagingName) yield* staged(directory);
-    else if (acceptsUuid(entry.name)) yield* ofBlob(directory, entry.name);
+    if (entry.name === stagingName) yield* staged(directory, signal);
+    else if (acceptsUuid(entry.name)) yield* ofBlob(directory, entry.name, signal);
   }
 }
 
@@ -27,18 +31,22 @@ async function opened(storagePath: string): Promise<AsyncIterable<Dirent>> {
   });
 }
 
-async function* staged(staging: string): AsyncGenerator<Leftover> {
+async function* staged(staging: string, signal: AbortSignal): AsyncGenerator<Leftover> {
   for (const name of await names(staging)) {
-    const leftover = await leftoverAt(path.join(staging, name), null);
+    const leftover = await leftoverAt(path.join(staging, name), null, signal);
     if (leftover !== null) yield leftover;
   }
 }
 
-async function* ofBlob(directory: string, id: string): AsyncGenerator<Leftover> {
+async function* ofBlob(
+  directory: string,
+  id: string,
+  signal: AbortSignal,
+): AsyncGenerator<Leftover> {
   const all = await names(directory);
   const decided = all.filter((name) => name.startsWith(decidedReplace));
   if (decided.length === 0 && !all.includes(metadataName)) {
-    const leftover = await leftoverAt(directory, id);
+    const leftover = await leftoverAt(directory, id, signal);
     if (leftover !== null) yield leftover;
     return;
   }
@@ -47,15 +55,20 @@ async function* ofBlob(directory: string, id: string): AsyncGenerator<Leftover> 
   for (const name of all) {
     if (!name.startsWith(stagedFile) && !name.startsWith(stagedMetadata)) continue;
     if (kept.includes(name)) continue;
-    const leftover = await leftoverAt(path.join(directory, name), null);
+    const leftover = await leftoverAt(path.join(directory, name), null, signal);
     if (leftover !== null) yield leftover;
   }
 }
 
 /** A file, or a directory with all that is in it, as of its last change; null where it is gone. */
-async function leftoverAt(place: string, id: string | null): Promise<Leftover | null> {
-  const since = await lastChange(place);
-  if (since === null) return null;
+async function leftoverAt(
+  place: string,
+  id: string | null,
+  signal: AbortSignal,
+): Promise<Leftover | null> {
+  const since = await lastChange(place, signal);
+  // Stopped half way, it is not known to be so old.
+  if (since === null || signal.aborted) return null;
   return {
     description: place,
     since,
@@ -70,13 +83,14 @@ async function leftoverAt(place: string, id: string | null): Promise<Leftover | 
   };
 }
 
-async function lastChange(place: string): Promise<Date | null> {
+async function lastChange(place: string, signal: AbortSignal): Promise<Date | null> {
   const own = await statOf(place);
   if (own === null) return null;
   let last = own.mtime;
   if (!own.isDirectory()) return last;
   for (const name of await names(place)) {
-    const inside = await lastChange(path.join(place, name));
+    if (signal.aborted) break;
+    const inside = await lastChange(path.join(place, name), signal);
     if (inside !== null && inside > last) last = inside;
   }
   return last;

@@ -79,7 +79,7 @@ export function openLocal(storagePath: string): Backend {
       );
     },
     list: () => list(storagePath),
-    leftovers: () => localLeftovers(storagePath),
+    leftovers: (signal) => localLeftovers(storagePath, signal),
     async close() {
       if (staged) await removeStaging(storagePath);
     },

@@ -9,12 +9,12 @@ import { ask, type S3Bucket } from './s3-object.js';
  */
 export async function* unfinishedUploads(
   bucket: S3Bucket,
-  prefix: string,
-  isBlob: (key: string) => boolean,
+  options: { prefix: string; isBlob(key: string): boolean; signal: AbortSignal },
 ): AsyncGenerator<Leftover> {
   const { client } = bucket.access;
+  const { prefix, isBlob, signal } = options;
   let marker: { KeyMarker?: string; UploadIdMarker?: string } | null = {};
-  while (marker !== null) {
+  while (marker !== null && !signal.aborted) {
     const position: object = marker;
     const page = await ask(bucket, 'list the unfinished uploads in', () =>
       client.send(

@@ -128,7 +128,7 @@ function s3Backend(own: Opened, settings: S3Settings, network: NetworkStorage): 
         if (isBlob(key)) yield key.slice(prefix.length);
       }
     },
-    leftovers: () => unfinishedUploads(bucket, prefix, isBlob),
+    leftovers: (signal) => unfinishedUploads(bucket, { prefix, isBlob, signal }),
     close: async () => client.destroy(),
   };
 }

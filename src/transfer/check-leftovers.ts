@@ -35,9 +35,9 @@ export async function checkLeftovers(check: LeftoverCheck): Promise<void> {
 }
 
 /** Not all who may read a storage may look for them: the rest of a check goes on. */
-async function* leftoversOf({ storage, notice }: LeftoverCheck): AsyncGenerator<Leftover> {
+async function* leftoversOf({ storage, notice, signal }: LeftoverCheck): AsyncGenerator<Leftover> {
   try {
-    yield* storage.backend.leftovers?.() ?? [];
+    yield* storage.backend.leftovers?.(signal) ?? [];
   } catch (error) {
     if (!(error instanceof DepotError)) throw error;
     notice(`Leftovers in ${storage.name} are not all looked for: ${error.message}`);

@@ -120,8 +120,8 @@ async function oldBlob(id: string, { storage, before }: GcOptions): Promise<Blob
   return changed !== null && changed < before ? info : null;
 }
 
-async function* oldLeftovers({ storage, before }: GcOptions): AsyncGenerator<Leftover> {
-  for await (const leftover of storage.backend.leftovers?.() ?? []) {
+async function* oldLeftovers({ storage, before, signal }: GcOptions): AsyncGenerator<Leftover> {
+  for await (const leftover of storage.backend.leftovers?.(signal) ?? []) {
     if (leftover.since < before) yield leftover;
   }
 }

@@ -1,3 +1,4 @@
+import type { Database } from '../databases/database.js';
 import type { Manager } from '../manager.js';
 import type { Storage } from '../storage.js';
 import { Budget, bytesInFlight } from './budget.js';
@@ -37,6 +38,7 @@ export async function runCheck(manager: Manager, options: CheckRunOptions): Prom
   const checked = await storagesOf(manager, options.names);
   const { storages, places } = await onePerPlace(checked);
   const databases = await manager.allDatabases();
+  for (const database of databases) await lookInto(database, options);
   const named = manager.describe().map(({ name, aliases }): NamedStorage => {
     const storage = checked.find((one) => one.name === name);
     return {
@@ -55,6 +57,16 @@ export async function runCheck(manager: Manager, options: CheckRunOptions): Prom
   }
   const names = checked.map(({ name }) => name);
   return { storages: names, compared: databases.length > 0, counts, error };
+}
+
+/** Fails where a database cannot be read; tells what of it cannot. */
+async function lookInto(database: Database, { notice }: CheckRunOptions): Promise<void> {
+  await database.tables();
+  const unreadable = (await database.unreadable?.()) ?? [];
+  if (unreadable.length === 0) return;
+  notice(
+    `The user of ${database.name} may not read all of ${unreadable.join(', ')}: a blob that only they name is reported as unreferenced.`,
+  );
 }
 
 async function storagesOf(manager: Manager, names: readonly string[]): Promise<Storage[]> {

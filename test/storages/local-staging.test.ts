@@ -65,3 +65,16 @@ test('a blob that is there is left without a trace by who would create it', asyn
   expect(await readdir(path.join(place, id))).toEqual(await readdir(path.join(place, 'before')));
   expect(await contentOf(storage, id)).toBe('kept');
 });
+
+test('looking for leftovers ends where it is interrupted', async () => {
+  const place = await newPlace();
+  for (const name of ['one', 'two', 'three']) leave(place, name, 25);
+  const { backend } = open(place);
+  const controller = new AbortController();
+  const seen: string[] = [];
+  for await (const { description } of backend.leftovers?.(controller.signal) ?? []) {
+    seen.push(description);
+    controller.abort();
+  }
+  expect(seen).toHaveLength(1);
+});

@@ -34,8 +34,10 @@ describeWithServer('s3', 'an upload to S3 that nobody completes', (url) => {
       async leftovers(isBlob) {
         const found: Leftover[] = [];
         const named = { access, name: bucket, described: 'the bucket' };
+        const { signal } = new AbortController();
         // MinIO lists such uploads of one key alone.
-        for await (const one of unfinishedUploads(named, key, isBlob)) found.push(one);
+        for await (const one of unfinishedUploads(named, { prefix: key, isBlob, signal }))
+          found.push(one);
         return found;
       },
     };

@@ -118,10 +118,11 @@ function listed(counts: Readonly<Record<string, number>>): string {
 
 async function printChecked(
   { output, signal }: Context,
-  { storages, compared, counts, error }: CheckResult,
+  result: CheckResult,
   options: Options,
   seconds: number,
 ): Promise<void> {
+  const { storages, counts, error } = result;
   if (output.json) {
     const rounded = Math.round(seconds * 1000) / 1000;
     const what = { storages, deep: options.deep === true };
@@ -133,16 +134,28 @@ async function printChecked(
   if (output.verbosity === 'quiet') return;
   const { references, blobs, bytes, problems, fixed } = counts;
   const whole = error === null && !signal.aborted;
-  const none = whole ? 'no problems' : 'no problems so far';
+  const found = listed(problems);
+  const outcome = whole ? found || 'no problems' : `not finished${found && `, ${found}`}`;
   const blobsChecked = `${counted(blobs.checked, 'blob')} (${formatBytes(bytes)})`;
   const fixes = fixed === undefined ? '' : ` ${fixedLine(fixed, options)}`;
   await output.data(
-    `Checked ${blobsChecked} in ${storages.join(', ')} and ${counted(references.scanned, 'reference')} in ${seconds.toFixed(1)} s: ${listed(problems) || none}.${fixes}`,
+    `Checked ${blobsChecked} in ${storages.join(', ')} and ${counted(references.scanned, 'reference')} in ${seconds.toFixed(1)} s: ${outcome}.${fixes}`,
     null,
   );
-  if (!whole) output.note('Interrupted: this is not all of it.');
-  else if (!compared)
-    output.note('No database is configured: nothing was compared with references.');
+  const remark = remarkOn(result, signal);
+  if (remark !== null) output.note(remark);
+}
+
+/** What the summary's reader has to know beside it. */
+function remarkOn(
+  { compared, counts, error }: CheckResult,
+  { aborted }: AbortSignal,
+): string | null {
+  if (aborted) return 'Interrupted: this is not all of it.';
+  if (error !== null) return 'Stopped: this is not all of it.';
+  if (!compared) return 'No database is configured: nothing was compared with references.';
+  if (counts.references.scanned > 0) return null;
+  return 'The databases hold no reference at all: are they the right ones?';
 }
 
 function fixedLine(fixed: NonNullable<CheckCounts['fixed']>, { dryRun }: Options): string {
