@@ -140,6 +140,8 @@ export interface Backend {
   /** Where visitors fetch the blob without the application, or null. */
   publicUrl(id: string): string | null;
 
+  /** What `lastModified` is when it comes back, to the second; absent where it is the same. */
+  keptTime?(time: Date): Date;
   info(id: string): Promise<BlobInfo>;
   read(id: string, range?: ByteRange): Promise<BlobContent>;
   /**

@@ -227,7 +227,6 @@ export class Storage {
       filename,
       contentType: options.contentType ?? typeOf(filename),
       lastModified: options.lastModified === undefined ? new Date() : options.lastModified,
-      ...(options.originalId === undefined ? {} : { originalId: options.originalId }),
     });
   }
 
@@ -282,7 +281,9 @@ export class Storage {
       kind: 'failed',
       what: `cannot store ${this.path(id)}`,
     });
-    const stored = await this.backend[action](id, { chunks, length }, metadata);
+    const { originalId } = options;
+    const copied = originalId === undefined ? metadata : { ...metadata, originalId };
+    const stored = await this.backend[action](id, { chunks, length }, copied);
     if (stored !== measure.length) {
       const counts = `it counts ${stored} bytes, ${measure.length} were written`;
       throw new DepotError('damaged', `storage ${this.name} stored ${id} wrongly: ${counts}`);

@@ -60,6 +60,8 @@ export function openSql(database: SqlDatabase, clock: ZoneClock): Backend {
     newId: newUuid,
     idFor: derivedUuid,
     publicUrl: () => null,
+    // Of the hour that the clock shows twice, the first comes back.
+    keptTime: (time) => clock.parse(clock.format(time)) ?? time,
     async info(id) {
       const [row] = await rowsOf(id);
       return infoOf(row, clock);

@@ -46,6 +46,8 @@ export const smallBlob = 256 * 1024;
 export interface Way {
   readonly id: string;
   readonly targetId: string;
+  /** What the target is to keep as the blob's original identifier. */
+  readonly originalId?: string;
 }
 
 /**
@@ -115,7 +117,7 @@ async function attempt(
 
 /** `replaced` is the version in the target that the copy takes the place of; null: there is none. */
 async function write(
-  { id, targetId }: Way,
+  { id, targetId, originalId }: Way,
   replaced: string | null,
   options: CopyOptions,
 ): Promise<Copied> {
@@ -130,8 +132,7 @@ async function write(
   const content = await fromSource(source, () => source.read(id));
   try {
     const { filename, contentType, contentLength: length, lastModified, version } = content.info;
-    const attributes = { filename, contentType, lastModified, length, signal };
-    const named = targetId === id ? { id } : { id: targetId, originalId: id };
+    const attributes = { filename, contentType, lastModified, length, signal, originalId };
     const chunks = endingWith(consumed(content.chunks), async () => {
       if (replaced !== null && (await target.find(targetId))?.version !== replaced) {
         const path = target.path(targetId);
@@ -141,8 +142,8 @@ async function write(
     });
     const { sha256 } =
       replaced === null
-        ? await target.create(chunks, { ...attributes, ...named })
-        : await target.replace(targetId, chunks, attributes);
+        ? await target.create(chunks, { ...attributes, id: targetId })
+        : await fromSource(target, () => target.replace(targetId, chunks, attributes));
     await verify(targetId, sha256, options);
     return { status: 'copied', sha256, length, version, byService: false };
   } finally {

@@ -1,8 +1,9 @@
-import { pMapIterable } from 'p-map';
 import type { BlobInfo } from '../backend.js';
 import type { Database } from '../databases/database.js';
+import type { Storage } from '../storage.js';
 import { type CopyOptions, mirrorBlob, type Way } from './copy-blob.js';
 import { failure, fromSource, ifDamaged, type NotCopied, stopsTheRun } from './copy-outcome.js';
+import { eachAtOnce } from './each-at-once.js';
 import { type IdentifierSet, openIdentifiers } from './identifier-set.js';
 import { deleteSurplus } from './mirror-delete.js';
 import type { Observer } from './report.js';
@@ -47,12 +48,11 @@ export function newCopyCounts(): CopyCounts {
  * has no more is deleted there, unless anything failed before, or a database names it.
  */
 export async function copyStorage(options: CopyStorageOptions): Promise<void> {
-  const { copyOptions, counts, signal, observer, concurrency, maxDelete } = options;
+  const { copyOptions, counts, signal, observer, maxDelete } = options;
   const { source, target } = copyOptions;
   const kept = maxDelete === null ? null : openIdentifiers();
   try {
     const copyOne = async (id: string): Promise<void> => {
-      if (signal.aborted) return;
       kept?.add(target.idFor(id));
       const failed = await bringOver(id, kept, options).catch(
         (error: unknown): NotCopied | null => {
@@ -67,9 +67,8 @@ export async function copyStorage(options: CopyStorageOptions): Promise<void> {
       const { kind, message } = failed;
       observer.problem({ kind, reference: null, path: source.path(id), message });
     };
-    for await (const _ of pMapIterable(source.list(), copyOne, { concurrency })) {
-      if (signal.aborted) return;
-    }
+    await eachAtOnce(source.list(), copyOne, options);
+    if (signal.aborted) return;
     if (kept !== null && counts.blobs.failed === 0) await deleteSurplus(kept, options);
   } finally {
     kept?.close();
@@ -91,17 +90,40 @@ async function bringOver(
   if (info === null) return null;
   const targetId = target.idForCopy(info);
   kept?.add(targetId);
-  const there = await target.find(targetId).catch(ifDamaged);
+  const there = await findCopy(targetId, target);
   if (there && (await isUnchanged(info, there, options))) {
     counts.blobs.unchanged += 1;
     return null;
   }
-  if (there === undefined) await makeRoom({ id, targetId }, copyOptions);
-  const outcome = await mirrorBlob({ id, targetId }, copyOptions, info, there?.version ?? null);
-  if ('kind' in outcome) return outcome.status === 'missing' ? null : outcome;
-  counts.blobs[there === null ? 'copied' : 'replaced'] += 1;
-  counts.bytes += outcome.length;
+  const { originalId = id } = info;
+  const way = { id, targetId, ...(originalId === targetId ? {} : { originalId }) };
+  if (there === undefined) await makeRoom(way, copyOptions);
+  const outcome = await mirrorBlob(way, copyOptions, info, there?.version ?? null);
+  if (!('kind' in outcome)) {
+    counts.blobs[there === null ? 'copied' : 'replaced'] += 1;
+    counts.bytes += outcome.length;
+    return null;
+  }
+  if (outcome.status === 'missing') return null;
+  if (outcome.kind !== 'target-differs' || !(await isThereNow(info, targetId, options)))
+    return outcome;
+  counts.blobs.unchanged += 1;
   return null;
+}
+
+/** Null where there is none, undefined where it is damaged. */
+function findCopy(id: string, target: Storage): Promise<BlobInfo | null | undefined> {
+  return fromSource(target, () => target.find(id)).catch(ifDamaged);
+}
+
+/** Whether another run has made the same copy meanwhile. */
+async function isThereNow(
+  info: BlobInfo,
+  targetId: string,
+  options: CopyStorageOptions,
+): Promise<boolean> {
+  const there = await findCopy(targetId, options.copyOptions.target);
+  return there ? isUnchanged(info, there, options) : false;
 }
 
 /** Deletes what is damaged in the target, once the source has been read and is whole. */
@@ -110,11 +132,12 @@ async function makeRoom(
   { source, target, signal, dryRun }: CopyOptions,
 ): Promise<void> {
   await fromSource(source, () => source.hash(id, signal));
-  if (!dryRun) await target.delete(targetId);
+  if (dryRun || (await findCopy(targetId, target)) !== undefined) return;
+  await target.delete(targetId);
 }
 
 /**
- * Whether the target has this content: by length and time (in seconds, which every storage keeps),
+ * Whether the target has this content: by length and time (in seconds, as the storages keep it),
  * or, where one of the times is not known or it is asked for, by SHA-256. What is not as long as it
  * says is copied again: from the source that fails, in the target it mends.
  */
@@ -124,10 +147,11 @@ async function isUnchanged(
   { copyOptions, checksum }: Pick<CopyStorageOptions, 'copyOptions' | 'checksum'>,
 ): Promise<boolean> {
   if (here.contentLength !== there.contentLength || isCut(here) || isCut(there)) return false;
-  const [changed, copied] = [secondsOf(here), secondsOf(there)];
-  if (!checksum && changed !== null && copied !== null) return changed === copied;
+  const [changed, copied] = [here.lastModified, there.lastModified];
+  if (!checksum && changed !== null && copied !== null)
+    return isSameTime(changed, copied, copyOptions);
   const { source, target, signal } = copyOptions;
-  const { sha256 } = await source.hash(here.id, signal);
+  const { sha256 } = await fromSource(source, () => source.hash(here.id, signal));
   const copy = await target.hash(there.id, signal).catch(ifDamaged);
   return sha256 === copy?.sha256;
 }
@@ -136,6 +160,10 @@ function isCut({ contentLength, storedLength = contentLength }: BlobInfo): boole
   return storedLength !== contentLength;
 }
 
-function secondsOf({ lastModified }: BlobInfo): number | null {
-  return lastModified === null ? null : Math.floor(lastModified.getTime() / 1000);
+/** Whether one of the times is what its storage makes of the other. */
+function isSameTime(here: Date, there: Date, { source, target }: CopyOptions): boolean {
+  const seconds = (time: Date): number => Math.floor(time.getTime() / 1000);
+  const kept = (time: Date, { backend }: Storage): number =>
+    seconds(backend.keptTime?.(time) ?? time);
+  return kept(here, target) === seconds(there) || seconds(here) === kept(there, source);
 }

@@ -1,8 +1,8 @@
-import { pMapIterable } from 'p-map';
 import { originalIdOf } from '../backends/identifiers.js';
 import { DepotError, isNotFound, messageOf } from '../errors.js';
-import { ifDamaged, stopsTheRun } from './copy-outcome.js';
+import { fromSource, ifDamaged, stopsTheRun } from './copy-outcome.js';
 import type { CopyStorageOptions } from './copy-storage.js';
+import { eachAtOnce } from './each-at-once.js';
 import { findNamed } from './find-named.js';
 import { freshSearch } from './fresh-search.js';
 import type { IdentifierSet } from './identifier-set.js';
@@ -41,14 +41,19 @@ export async function deleteSurplus(
 async function takeStock(
   kept: IdentifierSet,
   surplus: Inventory,
-  { copyOptions: { target }, concurrency, signal }: CopyStorageOptions,
+  options: CopyStorageOptions,
 ): Promise<void> {
+  const { target } = options.copyOptions;
   const look = async (id: string): Promise<void> => {
-    if (signal.aborted || kept.has(id)) return;
-    const info = await target.find(id).catch(ifDamaged);
-    if (info !== null) surplus.add({ place: 0, id }, info ? originalIdOf(info) : null);
+    if (kept.has(id)) return;
+    try {
+      const info = await fromSource(target, () => target.find(id)).catch(ifDamaged);
+      if (info !== null) surplus.add({ place: 0, id }, info ? originalIdOf(info) : null);
+    } catch (error) {
+      reportFailed(id, error, options);
+    }
   };
-  for await (const _ of pMapIterable(target.list(), look, { concurrency }));
+  await eachAtOnce(target.list(), look, options);
 }
 
 function checkSource(kept: IdentifierSet, { copyOptions: { source } }: CopyStorageOptions): void {
@@ -84,11 +89,11 @@ function reportNamed(
 async function deleteAll(
   surplus: Inventory,
   searchAgain: () => Promise<void>,
-  { copyOptions, counts, signal, observer, concurrency }: CopyStorageOptions,
+  options: CopyStorageOptions,
 ): Promise<void> {
+  const { copyOptions, counts, signal, observer } = options;
   const { target } = copyOptions;
   const deleteOne = async (blob: PlacedBlob): Promise<void> => {
-    if (signal.aborted) return;
     await searchAgain();
     if (signal.aborted || !surplus.isUnnamed(blob)) return;
     try {
@@ -96,13 +101,21 @@ async function deleteAll(
       counts.blobs.deleted += 1;
     } catch (error) {
       if (isNotFound(error)) return;
-      if (stopsTheRun(error)) throw error;
-      const path = target.path(blob.id);
-      observer.problem({ kind: 'delete-failed', reference: null, path, message: messageOf(error) });
-      counts.blobs.failed += 1;
+      reportFailed(blob.id, error, options);
     }
     observer.progress(counts);
   };
-  for await (const _ of pMapIterable(surplus.unnamed(), deleteOne, { concurrency }))
-    if (signal.aborted) return;
+  await eachAtOnce(surplus.unnamed(), deleteOne, options);
+}
+
+/** Throws what stops the run. */
+function reportFailed(
+  id: string,
+  error: unknown,
+  { copyOptions: { target }, counts, observer }: CopyStorageOptions,
+): void {
+  if (stopsTheRun(error)) throw error;
+  const path = target.path(id);
+  observer.problem({ kind: 'delete-failed', reference: null, path, message: messageOf(error) });
+  counts.blobs.failed += 1;
 }

@@ -5,6 +5,7 @@ import { type CopyResult, runCopy } from '../../src/transfer/run-copy.js';
 import { runGc } from '../../src/transfer/run-gc.js';
 import { openMongoDatabase } from '../databases/mongo-harness.js';
 import { describeWithServer } from '../servers/servers.js';
+import { migrate } from './runs.js';
 import {
   addBlob,
   addRow,
@@ -84,6 +85,42 @@ describeWithServer('mongodb', 'a backup under other identifiers', (server) => {
     for (const id of [named, loose, odd]) await deleteBlob(site, 'dbfiles', id);
     await copy(site, 'grid', 'dbfiles');
     expect(await identifiers(site, 'dbfiles')).toEqual([named, odd].sort());
+  });
+
+  test('of a backup in GridFS knows the original identifiers too', async () => {
+    const { uri } = openMongoDatabase(server);
+    const second = `name = second\nbackend = gridfs\nmongouri = ${uri}\ncollection = second`;
+    const { uri: first } = openMongoDatabase(server);
+    const site = makeSite(
+      `depot.3.name = grid\ndepot.3.backend = gridfs\ndepot.3.mongouri = ${first}\n${second.replaceAll(/^/gm, 'depot.4.')}\n`,
+    );
+    const ids = [await addBlob(site, 'localfs', 'first'), await addBlob(site, 'localfs', 'second')];
+    await copy(site, 'localfs', 'grid');
+    expect(await copy(site, 'grid', 'second')).toMatchObject({ copied: 2 });
+    expect(await copy(site, 'grid', 'archive')).toMatchObject({ copied: 2 });
+    expect(await identifiers(site, 'archive')).toEqual([...ids].sort());
+    for (const id of ids) await deleteBlob(site, 'localfs', id);
+    expect(await copy(site, 'second', 'localfs')).toMatchObject({ copied: 2 });
+    expect(await identifiers(site, 'localfs')).toEqual([...ids].sort());
+  });
+
+  test('of what was migrated into GridFS is named as references name it', async () => {
+    const site = siteWithGrid();
+    const id = await addBlob(site, 'localfs', 'content');
+    addRow(site, referenceText('localfs', id));
+    await migrate(site, { from: 'localfs', to: 'grid' });
+    await copy(site, 'grid', 'archive');
+    const { counts } = await withManager(site, (manager) =>
+      runGc(manager, {
+        ...{ name: 'archive', before: new Date(Date.now() + 60_000), deleting: true },
+        ...{ found: async () => {}, observer, ...common },
+      }),
+    );
+    expect(counts.blobs).toMatchObject({ listed: 1, deleted: 0 });
+    const before = await identifiers(site, 'grid');
+    await deleteBlob(site, 'grid', before[0] as string);
+    expect(await copy(site, 'archive', 'grid')).toMatchObject({ copied: 1 });
+    expect(await identifiers(site, 'grid')).toEqual(before);
   });
 
   test('of a GridFS is restored under its ObjectIds', async () => {
