@@ -107,6 +107,8 @@ describe.concurrent('the settings shown are read', () => {
   );
   test.each(all)('$document:$line', async ({ text }) => {
     const here = newDirectory();
+    // What it may take the rest from.
+    writeFileSync(path.join(here, 'production.ini'), '[app:main]\n');
     writeFileSync(path.join(here, 'depot.ini'), configurationWith(text), { mode: 0o600 });
     expect(await done(here, ['storages'])).not.toBe('');
   });

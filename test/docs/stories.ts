@@ -29,7 +29,7 @@ export const outputs: readonly {
   {
     document: 'docs/backup.md',
     begins: 'depot: damaged blob',
-    of: '15 3 * * *  depot -c /srv/site/production.ini -q copy --from files --to backup --delete',
+    of: '15 3 * * *  depot -c /srv/site/backup.ini -q copy --from files --to backup --delete',
     code: 1,
     harm(here) {
       const blob = path.join(here, 'blobs', 'f8d7a164-e6ef-11f1-b551-02fc00000001');
@@ -66,8 +66,10 @@ const stories: Readonly<Record<string, Story>> = {
   },
   'README.md#A storage of your own, without a site': { world: 'empty' },
   'docs/backup.md': {
-    world: { storages: { backup: local('backup'), files: local('blobs') } },
-    before: ['depot storages create backup'],
+    world: { storages: { backup: local('backup'), files: local('blobs') }, apart: 'backup' },
+    before: ['depot -c backup.ini storages create backup'],
+    // Of the site: two files that nothing names.
+    codes: { 'depot -c production.ini check': 6 },
   },
   'docs/checking.md': {
     world: { damaged: true },

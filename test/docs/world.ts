@@ -17,6 +17,8 @@ export interface World {
   readonly damaged?: boolean;
   /** Storages beside `dbfiles` and `localfs`, or in place of them. */
   readonly storages?: Readonly<Record<string, Options>>;
+  /** One of these storages that stands in a file of its own, which takes the rest from the site's. */
+  readonly apart?: string;
   /** Of these storages, what stands in a section of our own. */
   readonly own?: Readonly<Record<string, Options>>;
 }
@@ -34,7 +36,8 @@ export function emptyWorld(): string {
 }
 
 /** A Kotti site with the storages that the documents name, as `production.ini` and `depot.ini`. */
-export function siteWorld({ site, damaged = false, storages = {}, own = {} }: World): string {
+export function siteWorld(world: World): string {
+  const { site, damaged = false, storages = {}, apart = '', own = {} } = world;
   const here = site ?? newSite();
   writeFileSync(path.join(here, 'report.pdf'), '%PDF-1.4\n');
   cpSync(path.join(example, 'storage.js'), path.join(here, 'my-storage.mjs'));
@@ -42,21 +45,35 @@ export function siteWorld({ site, damaged = false, storages = {}, own = {} }: Wo
   const ini = path.join(here, 'production.ini');
   const lines = readFileSync(ini, 'utf8').split('\n');
   const all = Object.entries({ localfs: local('blobs'), ...storages });
-  const added = all.flatMap(([name, options], index) =>
-    Object.entries({ name, ...options }).map(
-      ([key, value]) => `kotti.depot.${index + 1}.${key} = ${value}`,
-    ),
-  );
+  const added = all
+    .filter(([name]) => name !== apart)
+    .flatMap(([name, options], index) => numbered(`kotti.depot.${index + 1}`, name, options));
   const first = lines.findIndex((line) => line.startsWith('kotti.depot.1.'));
   const rest = lines.filter((line) => !line.startsWith('kotti.depot.1.'));
   rest.splice(first, 0, ...added);
-  for (const [name, options] of Object.entries(own)) {
-    const settings = Object.entries(options).map(([key, value]) => `${key} = ${value}`);
-    rest.push(`[depot:storage:${name}]`, ...settings);
-  }
-  for (const name of ['production.ini', 'depot.ini'])
-    writeFileSync(path.join(here, name), rest.join('\n'), { mode: 0o600 });
+  rest.push(...sections(own, (name) => name !== apart));
+  for (const name of ['production', 'depot']) write(here, name, rest);
+  if (apart === '') return here;
+  const alone = numbered('depot.9', apart, storages[apart] ?? {});
+  const taken = ['[app:main]', 'use = config:production.ini', '[depot]', ...alone];
+  write(here, apart, [...taken, ...sections(own, (name) => name === apart)]);
   return here;
+}
+
+function numbered(prefix: string, name: string, options: Options): string[] {
+  return Object.entries({ name, ...options }).map(([key, value]) => `${prefix}.${key} = ${value}`);
+}
+
+function sections(own: NonNullable<World['own']>, isWanted: (name: string) => boolean): string[] {
+  const wanted = Object.entries(own).filter(([name]) => isWanted(name));
+  return wanted.flatMap(([name, options]) => [
+    `[depot:storage:${name}]`,
+    ...Object.entries(options).map(([key, value]) => `${key} = ${value}`),
+  ]);
+}
+
+function write(here: string, name: string, lines: readonly string[]): void {
+  writeFileSync(path.join(here, `${name}.ini`), lines.join('\n'), { mode: 0o600 });
 }
 
 /** Takes away what Kotti's fixture has wrong on purpose. */
