@@ -89,6 +89,14 @@ export interface ServiceCopy {
   readonly checksum: string;
 }
 
+/** A part of a storage's list. */
+export interface ListPage {
+  /** Identifiers exactly as stored. */
+  readonly ids: readonly string[];
+  /** Where the list goes on; opaque, and null at its end. */
+  readonly next: string | null;
+}
+
 /** What a store has several times under one identifier. */
 export interface Duplicates {
   /** For people, oldest first: `id=7`. */
@@ -174,6 +182,12 @@ export interface Backend {
   delete(id: string): Promise<void>;
   /** Identifiers exactly as stored, as they come, never all in memory. */
   list(): AsyncIterable<string>;
+  /**
+   * A part of the list, in an order that stays: the first one, or what follows the part whose `next`
+   * was `after`. At most `count` identifiers, and where `next` is not null maybe none. Fails with
+   * `usage` for an `after` that no part can have given. Absent where the whole list has to be read.
+   */
+  page?(after: string | null, count: number): Promise<ListPage>;
   /**
    * Makes one of what it has under this identifier, where all of it is the same to the byte; a dry
    * run tells alone. Absent where an identifier cannot be there twice.

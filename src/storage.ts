@@ -4,12 +4,14 @@ import type {
   BlobInfo,
   BlobMetadata,
   ByteRange,
+  ListPage,
   NewBlob,
   Place,
   ServiceCopy,
   WholeBlob,
 } from './backend.js';
 import { DepotError, isNotFound } from './errors.js';
+import { smallestOf } from './listing.js';
 import { guessType } from './python/mimetypes.js';
 import { readWithin } from './ranges.js';
 import {
@@ -102,6 +104,11 @@ export class Storage {
   idForCopy({ id, originalId }: BlobInfo): string {
     if (originalId !== undefined && this.backend.acceptsId(originalId)) return originalId;
     return this.idFor(id);
+  }
+
+  /** Where visitors are sent for the blob, as long as they have to come here first; or null. */
+  async visitorUrl(id: string): Promise<string | null> {
+    return this.publicUrl(id);
   }
 
   /** The identifier here of a blob that another storage calls `id`. */
@@ -265,6 +272,15 @@ export class Storage {
 
   list(): AsyncIterable<string> {
     return this.backend.list();
+  }
+
+  /**
+   * A part of the list, in an order that stays, of at most `count` identifiers: the first one, or
+   * what follows the part whose `next` was `after`.
+   */
+  async page(after: string | null, count: number): Promise<ListPage> {
+    const { backend } = this;
+    return (await backend.page?.(after, count)) ?? smallestOf(backend.list(), after, count);
   }
 
   async #write(

@@ -14,6 +14,7 @@ const rooms = [
   'backend',
   'streams',
   'ranges',
+  'listing',
   'files',
   'network',
   'lock',

@@ -32,8 +32,12 @@ export async function pingBucket(bucket: Bucket): Promise<void> {
   await bucket.client.request(listOne(bucket));
 }
 
-/** Names of the objects whose names begin with `prefix`, a page at a time. */
-export async function* listObjects(bucket: Bucket, prefix: string): AsyncGenerator<string> {
+/** Names of the objects whose names begin with `prefix`, those behind `after`, a page at a time. */
+export async function* listObjects(
+  bucket: Bucket,
+  prefix: string,
+  after = '',
+): AsyncGenerator<string> {
   for (let pageToken: string | undefined = ''; pageToken !== undefined; ) {
     const { body } = await bucket.client.request({
       method: 'GET',
@@ -42,12 +46,14 @@ export async function* listObjects(bucket: Bucket, prefix: string): AsyncGenerat
         prefix,
         maxResults: String(listPage),
         fields: 'items(name),nextPageToken',
+        ...(after === '' ? {} : { startOffset: after }),
         ...(pageToken === '' ? {} : { pageToken }),
       },
       action: 'list',
     });
     const page: ListedPage = JSON.parse(body);
-    for (const { name } of page.items ?? []) yield name;
+    // The service begins with the offset itself.
+    for (const { name } of page.items ?? []) if (name !== after) yield name;
     pageToken = page.nextPageToken;
   }
 }

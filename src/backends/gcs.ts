@@ -1,5 +1,6 @@
 import type { Backend, BlobContent, BlobMetadata, BlobSource, Place } from '../backend.js';
 import { DepotError } from '../errors.js';
+import { firstOf } from '../listing.js';
 import type { NetworkStorage } from '../network.js';
 import { acceptsUuid } from '../python/uuid.js';
 import { type Access, openAccess } from './gcs-access.js';
@@ -156,6 +157,12 @@ function gcsBackend(own: Opened, settings: GcsSettings, network: NetworkStorage)
         const id = name.slice(prefix.length);
         if (acceptsId(id)) yield id;
       }
+    },
+    async page(after, count) {
+      const behind = after === null ? '' : nameOf(after);
+      const { ids: names, next } = await firstOf(listObjects(bucket, prefix, behind), count);
+      const idOf = (name: string): string => name.slice(prefix.length);
+      return { ids: names.map(idOf).filter(acceptsId), next: next === null ? null : idOf(next) };
     },
     // Its connections are the process's own, which keep no process alive.
     async close() {},

@@ -1,6 +1,7 @@
 import { ObjectId } from 'mongodb';
 import type { Backend, BlobContent, ByteRange, Place } from '../backend.js';
 import { DepotError } from '../errors.js';
+import { firstOf, noPage } from '../listing.js';
 import type { NetworkStorage } from '../network.js';
 import { createFile, stage } from './gridfs-create.js';
 import { type FileDocument, infoOf } from './gridfs-file.js';
@@ -39,7 +40,7 @@ export function openGridfs(settings: GridfsSettings, network: NetworkStorage): B
       await store.provision();
       return description;
     },
-    acceptsId: (id) => /^[0-9a-f]{24}$/i.test(id),
+    acceptsId: acceptsObjectId,
     newId: () => new ObjectId().toHexString(),
     idFor: derivedObjectId,
     publicUrl: () => null,
@@ -67,9 +68,17 @@ export function openGridfs(settings: GridfsSettings, network: NetworkStorage): B
     async delete(id) {
       if (!(await removeFile(store, new ObjectId(id)))) throw missing(id);
     },
-    list: () => listIds(store),
+    list: () => listIds(store, null),
+    async page(after, count) {
+      if (after !== null && !acceptsObjectId(after)) throw noPage(after);
+      return firstOf(listIds(store, after === null ? null : new ObjectId(after)), count);
+    },
     close: () => store.target.client.close(),
   };
+}
+
+function acceptsObjectId(id: string): boolean {
+  return /^[0-9a-f]{24}$/i.test(id);
 }
 
 /** Opens a blob and reads its first bytes; null where it was replaced meanwhile. */
@@ -117,8 +126,11 @@ async function* contentOf(
 }
 
 /** Page by page, since the server gives up a cursor that rests for some minutes. */
-async function* listIds({ files, request }: GridfsStore): AsyncGenerator<string> {
-  let after: ObjectId | null = null;
+async function* listIds(
+  { files, request }: GridfsStore,
+  behind: ObjectId | null,
+): AsyncGenerator<string> {
+  let after = behind;
   while (true) {
     const from: object = after === null ? { $gte: new ObjectId('0'.repeat(24)) } : { $gt: after };
     const options = { projection: { _id: 1 }, limit: listPage };

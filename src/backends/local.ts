@@ -1,9 +1,9 @@
-import type { Dirent } from 'node:fs';
 import { opendir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Backend, BlobSource, ByteRange } from '../backend.js';
 import { DepotError, messageOf } from '../errors.js';
 import { errorCode, fileError, makePrivateDirectory, placeOf } from '../files.js';
+import { smallestOf } from '../listing.js';
 import { acceptsUuid } from '../python/uuid.js';
 import { derivedUuid, newUuid } from './identifiers.js';
 import { metadataName, type OpenBlob, openEntry } from './local-entry.js';
@@ -79,6 +79,11 @@ export function openLocal(storagePath: string): Backend {
       );
     },
     list: () => list(storagePath),
+    async page(after, count) {
+      await ping(storagePath);
+      const { ids, next } = await smallestOf(namesIn(storagePath), after, count);
+      return { ids: await complete(storagePath, ids), next };
+    },
     leftovers: (signal) => localLeftovers(storagePath, signal),
     async close() {
       if (staged) await removeStaging(storagePath);
@@ -155,10 +160,9 @@ async function* chunksOf(blob: OpenBlob, range?: ByteRange): AsyncGenerator<Uint
 
 async function* list(storagePath: string): AsyncGenerator<string> {
   await ping(storagePath);
-  let batch: Dirent[] = [];
-  for await (const entry of await opendir(storagePath, { bufferSize: listBatch })) {
-    if (!acceptsUuid(entry.name) || entry.isFile()) continue;
-    batch.push(entry);
+  let batch: string[] = [];
+  for await (const name of namesIn(storagePath)) {
+    batch.push(name);
     if (batch.length < listBatch) continue;
     yield* await complete(storagePath, batch);
     batch = [];
@@ -166,12 +170,17 @@ async function* list(storagePath: string): AsyncGenerator<string> {
   yield* await complete(storagePath, batch);
 }
 
+/** Entries that may be blobs. */
+async function* namesIn(storagePath: string): AsyncGenerator<string> {
+  for await (const entry of await opendir(storagePath, { bufferSize: listBatch })) {
+    if (acceptsUuid(entry.name) && !entry.isFile()) yield entry.name;
+  }
+}
+
 /** The entries that are whole blobs: those with metadata. */
-async function complete(storagePath: string, batch: Dirent[]): Promise<string[]> {
-  const found = await Promise.all(
-    batch.map(({ name }) => hasMetadata(path.join(storagePath, name))),
-  );
-  return batch.map(({ name }) => name).filter((_, index) => found[index]);
+async function complete(storagePath: string, names: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(names.map((name) => hasMetadata(path.join(storagePath, name))));
+  return names.filter((_, index) => found[index]);
 }
 
 /** False where there is none; what may not be looked at counts as a blob, so that somebody is told. */

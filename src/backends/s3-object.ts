@@ -156,8 +156,12 @@ export async function pingBucket(bucket: S3Bucket): Promise<void> {
   );
 }
 
-/** Keys that begin with `prefix`, a page at a time. */
-export async function* listObjects(bucket: S3Bucket, prefix: string): AsyncGenerator<string> {
+/** Keys that begin with `prefix`, those behind the key `after`, a page at a time. */
+export async function* listObjects(
+  bucket: S3Bucket,
+  prefix: string,
+  after = '',
+): AsyncGenerator<string> {
   const { client } = bucket.access;
   let token: string | undefined;
   do {
@@ -166,6 +170,7 @@ export async function* listObjects(bucket: S3Bucket, prefix: string): AsyncGener
         new ListObjectsV2Command({
           Bucket: bucket.name,
           Prefix: prefix,
+          ...(after === '' ? {} : { StartAfter: after }),
           ...(token === undefined ? {} : { ContinuationToken: token }),
         }),
       ),

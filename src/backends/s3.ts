@@ -1,6 +1,7 @@
 import { CreateBucketCommand, DeleteObjectCommand } from '@aws-sdk/client-s3';
 import type { Backend, Place } from '../backend.js';
 import { DepotError } from '../errors.js';
+import { firstOf } from '../listing.js';
 import type { NetworkStorage } from '../network.js';
 import { acceptsUuid } from '../python/uuid.js';
 import { derivedUuid, newUuid } from './identifiers.js';
@@ -127,6 +128,12 @@ function s3Backend(own: Opened, settings: S3Settings, network: NetworkStorage): 
       for await (const key of listObjects(bucket, prefix)) {
         if (isBlob(key)) yield key.slice(prefix.length);
       }
+    },
+    async page(after, count) {
+      const behind = after === null ? '' : keyOf(after);
+      const { ids: keys, next } = await firstOf(listObjects(bucket, prefix, behind), count);
+      const idOf = (key: string): string => key.slice(prefix.length);
+      return { ids: keys.filter(isBlob).map(idOf), next: next === null ? null : idOf(next) };
     },
     leftovers: (signal) => unfinishedUploads(bucket, { prefix, isBlob, signal }),
     close: async () => client.destroy(),

@@ -1,6 +1,7 @@
 import type { Backend, BlobInfo, BlobMetadata, Duplicates } from '../backend.js';
 import type { BlobColumns, BlobRow, BlobTable, SqlDatabase } from '../databases/database.js';
 import { DepotError } from '../errors.js';
+import { noPage } from '../listing.js';
 import type { ZoneClock } from '../time.js';
 import { derivedUuid, newUuid } from './identifiers.js';
 
@@ -109,6 +110,12 @@ export function openSql(database: SqlDatabase, clock: ZoneClock): Backend {
         after = page.at(-1)?.id ?? null;
         if (after === null) return;
       }
+    },
+    async page(after, count) {
+      if (after !== null && !/^-?\d{1,18}$/.test(after)) throw noPage(after);
+      const rows = await blobs.page(after === null ? null : BigInt(after), count + 1);
+      const ids = rows.slice(0, count).map(({ fileId }) => fileId);
+      return { ids, next: rows.length > count ? String(rows[count - 1]?.id) : null };
     },
     close: () => database.close(),
   };

@@ -44,7 +44,7 @@ export function guarded(backend: Backend, name: string): Backend {
   return guard;
 }
 
-type ManyAtOnce = 'infos' | 'readMany' | 'createMany';
+type ManyAtOnce = 'infos' | 'readMany' | 'createMany' | 'page';
 
 type Call = <T>(action: () => T | Promise<T>) => Promise<T>;
 
@@ -92,8 +92,9 @@ function copying(backend: Backend, call: Call): NonNullable<Backend['copyFrom']>
 
 /** The methods for several blobs at once that the module has. */
 function manyAtOnce(backend: Backend, call: Call): Pick<Backend, ManyAtOnce> {
-  const { infos, readMany, createMany } = backend;
+  const { infos, readMany, createMany, page } = backend;
   return {
+    ...(page && { page: (after, count) => call(() => page.call(backend, after, count)) }),
     ...(infos && { infos: (ids) => call(() => infos.call(backend, ids)) }),
     ...(readMany && { readMany: (ids) => call(() => readMany.call(backend, ids)) }),
     ...(createMany && { createMany: (blobs) => call(() => createMany.call(backend, blobs)) }),
