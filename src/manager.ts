@@ -117,7 +117,7 @@ export class Manager {
   /** Where the application serves the blob of a path `storage/id`, for a link. */
   urlFor(blobPath: string): string {
     const parts = blobPath.split('/').map((part) => encodeURIComponent(part));
-    return [this.configuration.mountpoint, ...parts].join('/');
+    return [this.configuration.mountpoint.replace(/\/+$/, ''), ...parts].join('/');
   }
 
   #settings(name: string): StorageSettings {

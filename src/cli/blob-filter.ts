@@ -31,7 +31,7 @@ export function blobTest(filter: BlobFilter): (info: BlobInfo) => boolean {
 }
 
 /** `*` stands for any characters, `?` for one; letters of either case are equal. */
-function globTest(pattern: string | undefined): (text: string) => boolean {
+export function globTest(pattern: string | undefined): (text: string) => boolean {
   if (pattern === undefined) return () => true;
   const source = pattern
     .replaceAll(/[\\^$.+()[\]{}|]/g, String.raw`\$&`)

@@ -88,10 +88,16 @@ export function blobsOf(reference: JsonObject): BlobName[] {
   return [...found.values()];
 }
 
+/** The smaller image of its file that a reference names first, or null. */
+export function thumbnailOf(reference: JsonObject): BlobName | null {
+  const [path] = companions(reference, 'thumb');
+  return path === undefined ? null : splitPath(path, reference.get('depot_name') as string);
+}
+
 /** Paths of thumbnails and the like: `X_path` beside an `X_id` that it ends in. */
-function* companions(reference: JsonObject): Generator<JsonValue> {
+function* companions(reference: JsonObject, prefix = ''): Generator<string> {
   for (const [key, id] of reference) {
-    if (!key.endsWith('_id') || typeof id !== 'string') continue;
+    if (!key.startsWith(prefix) || !key.endsWith('_id') || typeof id !== 'string') continue;
     const path = reference.get(`${key.slice(0, -'_id'.length)}_path`);
     if (typeof path === 'string' && path.endsWith(`/${id}`)) yield path;
   }

@@ -10,7 +10,8 @@ import { createResponder, type Responder } from '../../serving/respond.js';
 import { parseText } from '../arguments.js';
 import type { Context } from '../context.js';
 import { guarded, isLoopback } from '../serve-access.js';
-import { pageAt } from '../serve-page.js';
+import { createPages } from '../serve-page.js';
+import { keepReferences } from '../serve-references.js';
 
 interface Options {
   readonly host: string;
@@ -46,18 +47,25 @@ async function serve(context: Context, { host, port, token }: Options): Promise<
   }
   const { output, signal } = context;
   const onError = (error: unknown): void => output.error(error);
-  const respond = responderOf(await context.manager(), onError);
+  const manager = await context.manager();
+  const references = keepReferences(manager, signal, onError);
+  const respond = responderOf(manager, createPages(manager, references), onError);
   const server = createServer(nodeHandlerOf(guarded(respond, token ?? null)));
   await listen(server, host, port);
   const url = urlOf(server.address() as AddressInfo);
   await output.data(url, { url });
   await untilStopped(server, signal);
+  references.close();
 }
 
-function responderOf(manager: Manager, onError: (error: unknown) => void): Responder {
+function responderOf(
+  manager: Manager,
+  pageAt: Responder,
+  onError: (error: unknown) => void,
+): Responder {
   const options = { cacheMaxAge: 0, cacheScope: 'private', onError } as const;
   const respondWithBlob = createResponder(manager, options);
-  return async (request) => (await pageAt(manager, request)) ?? respondWithBlob(request);
+  return async (request) => (await pageAt(request)) ?? respondWithBlob(request);
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {
