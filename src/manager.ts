@@ -39,18 +39,25 @@ export interface StoreOptions extends FileAttributes {
 /** Milliseconds without a sign of a server after which a request to it counts as failed. */
 const idleTimeout = 60_000;
 
+/** Who wants to know what happens. */
+interface ManagerWatcher {
+  /** Takes what is worth telling the user, such as a path that Python reads otherwise. */
+  notice(text: string): void;
+  /** A request to this server was sent once more. */
+  retried(whom: string): void;
+}
+
 /** The configured storages and databases, each opened when it is first asked for. */
 export class Manager {
   readonly configuration: Configuration;
-  readonly #notice: (text: string) => void;
+  readonly #watcher: ManagerWatcher;
   readonly #storages = new Map<string, Promise<Storage>>();
   readonly #databases = new Map<string, Promise<Database>>();
   readonly #retries = new Map<string, number>();
 
-  /** `notice` takes what is worth telling the user, such as a path that Python reads otherwise. */
-  constructor(configuration: Configuration, notice: (text: string) => void = () => {}) {
+  constructor(configuration: Configuration, watcher: Partial<ManagerWatcher> = {}) {
     this.configuration = { ...configuration, aliases: new Map(configuration.aliases) };
-    this.#notice = notice;
+    this.#watcher = { notice() {}, retried() {}, ...watcher };
   }
 
   describe(): StorageDescription[] {
@@ -180,7 +187,7 @@ export class Manager {
       const { openDatabase } = await import('./databases/open.js');
       const { directory } = this.configuration;
       const network = this.#network(`database ${redactSqlalchemyUrl(url.value)}`);
-      return openDatabase(url, directory, { ...network, notice: this.#notice });
+      return openDatabase(url, directory, { ...network, notice: this.#watcher.notice });
     });
   }
 
@@ -192,6 +199,7 @@ export class Manager {
   #network(whom: string): NetworkOptions {
     const retried = (): void => {
       this.#retries.set(whom, (this.#retries.get(whom) ?? 0) + 1);
+      this.#watcher.retried(whom);
     };
     return { retried, idleTimeout };
   }
@@ -204,7 +212,7 @@ export class Manager {
       name: settings.name,
       where: describeOrigin(settings.origin),
       directory,
-      notice: this.#notice,
+      notice: this.#watcher.notice,
     };
     if (kind === moduleKind) {
       const { openConfigured } = await import('./modules/open.js');

@@ -5,13 +5,16 @@ import { registerCommands } from './commands.js';
 import type { Context } from './context.js';
 import { counted, Output, OutputError, type Verbosity } from './output.js';
 import { createProgram } from './program.js';
+import { noLog, openRunLog } from './run-log.js';
 import { watchSignals } from './signals.js';
+import { readVersion } from './version.js';
 
 interface GlobalOptions {
   readonly config?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
+  readonly logJson?: string;
 }
 
 /** Runs the command line; returns the exit code. */
@@ -21,6 +24,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const signals = watchSignals();
   await registerCommands(program, args, () => {
     context = createContext(program.opts<GlobalOptions>(), signals.signal);
+    context.output.log.write('start', { version: readVersion(), process: process.pid, args });
     return context;
   });
   try {
@@ -44,12 +48,14 @@ let opened: Promise<Manager> | undefined;
 
 function createContext(options: GlobalOptions, signal: AbortSignal): Context {
   const verbosity: Verbosity = options.quiet ? 'quiet' : options.verbose ? 'verbose' : 'normal';
-  const output = new Output({
+  const tell = (text: string): void => output.error(new DepotError('failed', text));
+  const output: Output = new Output({
     json: options.json === true,
     verbosity,
     out: process.stdout,
     err: process.stderr,
     signal,
+    log: options.logJson === undefined ? noLog : openRunLog(options.logJson, tell),
   });
   return {
     output,
@@ -77,7 +83,10 @@ async function openManager(config: string | undefined, output: Output): Promise<
       `${exposed} holds secrets, and everybody on this machine may read it: chmod o-r ${exposed}`,
     );
   }
-  return new Manager(configuration, (text) => output.note(text));
+  return new Manager(configuration, {
+    notice: (text) => output.note(text),
+    retried: (whom) => output.log.write('retry', { whom }),
+  });
 }
 
 async function closeManager(output: Output | undefined): Promise<void> {
@@ -87,4 +96,5 @@ async function closeManager(output: Output | undefined): Promise<void> {
   for (const [whom, count] of manager?.retries ?? []) {
     output?.detail(`${whom}: ${counted(count, 'request')} sent once more`);
   }
+  output?.log.close();
 }

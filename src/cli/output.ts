@@ -1,6 +1,8 @@
 import type { Writable } from 'node:stream';
 import { DepotError, messageOf } from '../errors.js';
 import { errorCode, fileError } from '../files.js';
+import { escaped, jsonOf } from './json.js';
+import { noLog, type RunLog } from './run-log.js';
 
 /** How much a command says beside its data. */
 export type Verbosity = 'quiet' | 'normal' | 'verbose';
@@ -20,6 +22,8 @@ export class OutputError extends DepotError {
 export class Output {
   readonly json: boolean;
   readonly verbosity: Verbosity;
+  /** What programs are told of the run. */
+  readonly log: RunLog;
   readonly #out: Writable;
   readonly #err: Writable;
   readonly #signal: AbortSignal;
@@ -31,9 +35,11 @@ export class Output {
     out: Writable;
     err: Writable;
     signal: AbortSignal;
+    log?: RunLog;
   }) {
     this.json = options.json;
     this.verbosity = options.verbosity;
+    this.log = options.log ?? noLog;
     this.#out = options.out;
     this.#err = options.err;
     this.#signal = options.signal;
@@ -42,6 +48,12 @@ export class Output {
   /** A line of data, or with `--json` the object. Waits for a slow reader. */
   async data(line: string, object: unknown): Promise<void> {
     await this.raw(`${this.json ? jsonOf(object) : escapeControls(line)}\n`);
+  }
+
+  /** What a run has come to, for programs: in the log, and with `--json` its last line. */
+  async summary(object: object): Promise<void> {
+    this.log.write('summary', object);
+    if (this.json) await this.data('', { type: 'summary', ...object });
   }
 
   /**
@@ -72,13 +84,15 @@ export class Output {
   }
 
   /** An item that was not done: always said, and with `--json` an object among the data. */
-  problem(line: string, object: unknown): void {
+  problem(line: string, object: object): void {
+    this.log.write('problem', object);
     this.#err.write(`depot: ${escapeControls(line)}\n`);
     if (this.json) this.#out.write(`${jsonOf(object)}\n`);
   }
 
   /** One failed item, or the end of a command: always said. */
   error(error: unknown): void {
+    this.log.write('error', { message: messageOf(error) });
     this.#err.write(`depot: ${escapeControls(messageOf(error))}\n`);
     if (error instanceof DepotError && error.hint !== undefined) {
       this.#err.write(`${escapeControls(error.hint)}\n`);
@@ -89,24 +103,12 @@ export class Output {
   }
 }
 
-/**
- * One line of JSON. What that leaves alone and a terminal would obey is written as `\u…`, which any
- * reader takes for the same.
- */
-function jsonOf(object: unknown): string {
-  return JSON.stringify(object).replaceAll(/[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, escaped);
-}
-
 /** Text whose control characters are shown instead of obeyed, so that it stays on its line. */
 export function escapeControls(text: string): string {
   return text.replaceAll(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, (character) => {
     const named: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
     return named[character] ?? escaped(character);
   });
-}
-
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** Bytes for people: `430 kB`. */

@@ -12,6 +12,7 @@ export function createProgram(): Command {
     .option('--json', 'one JSON object per line on standard output')
     .addOption(new Option('-q, --quiet', 'only data and errors').conflicts('verbose'))
     .option('-v, --verbose', 'say more on standard error')
+    .option('--log-json <file>', 'append to FILE what happens, a JSON object on each line')
     .option('-V, --version', 'print the version')
     .on('option:version', printVersion)
     .exitOverride();

@@ -9,7 +9,7 @@ export interface Progress<C> extends Observer<C> {
   /** Whether anything was not done. */
   readonly problems: number;
   /** Prints what a command was asked for; waits for a slow reader. */
-  data(line: string, object: unknown): Promise<void>;
+  data(line: string, object: object): Promise<void>;
   stop(): void;
 }
 
@@ -36,7 +36,9 @@ export async function startProgress<C>(
       });
     },
     progress: (counts) => show.update(() => options.describe(counts, seconds())),
+    done: (item) => output.log.write('item', item),
     async data(line, object) {
+      output.log.write('type' in object && object.type === 'problem' ? 'problem' : 'item', object);
       let written: Promise<void> | undefined;
       show.aside(() => {
         written = output.data(line, object);

@@ -15,27 +15,15 @@ export async function printSummary(
 ): Promise<void> {
   const { output } = context;
   const { source: from, target: to, counts } = result;
-  if (output.json) {
-    const { command, dryRun: dry_run } = asked;
-    const shard = asked.shard === undefined ? {} : { shard: formatShard(asked.shard) };
-    const ways = {
-      ...(asked.undo && { undo: true }),
-      ...(context.signal.aborted && { interrupted: true }),
-    };
-    const seconds = Math.round(asked.seconds * 1000) / 1000;
-    await output.data('', {
-      type: 'summary',
-      command,
-      from,
-      to,
-      ...shard,
-      ...ways,
-      dry_run,
-      ...counts,
-      seconds,
-    });
-    return;
-  }
+  const { command, dryRun: dry_run } = asked;
+  const shard = asked.shard === undefined ? {} : { shard: formatShard(asked.shard) };
+  const ways = {
+    ...(asked.undo && { undo: true }),
+    ...(context.signal.aborted && { interrupted: true }),
+  };
+  const seconds = Math.round(asked.seconds * 1000) / 1000;
+  await output.summary({ command, from, to, ...shard, ...ways, dry_run, ...counts, seconds });
+  if (output.json) return;
   for (const line of summaryLines(result, asked)) await output.data(line, null);
   if (context.signal.aborted)
     output.note('Interrupted. Everything is consistent: run it again to go on.');

@@ -62,7 +62,7 @@ export async function copyBlobs(
     const small = smallOnes(ids, infos, context);
     for await (const [id, copied] of copyTogether(small, concurrency, context.copyOptions)) {
       outcomes.set(id, copied);
-      count(copied, context);
+      count(id, copied, context);
     }
     await pMap(
       [...ids].filter((id) => !outcomes.has(id)),
@@ -159,14 +159,19 @@ async function copyOnce(
       return { status: 'reused', sha256: known?.sha256 ?? '', length, version, byService: false };
   }
   const outcome = await copyBlob({ id, targetId }, context.copyOptions, info);
-  if (!('kind' in outcome)) count(outcome, context);
+  if (!('kind' in outcome)) count(id, outcome, context);
   return outcome;
 }
 
-function count({ status, length, byService }: Copied, { counts, observer }: MigrateContext): void {
+function count(
+  id: string,
+  { status, length, byService }: Copied,
+  { counts, observer, source, dryRun }: MigrateContext,
+): void {
   counts.blobs[status] += 1;
   if (status === 'copied') counts.bytes += length;
   if (byService) counts.blobs.copied_by_service += 1;
+  if (!dryRun) observer.done?.({ action: status, path: source.path(id), bytes: length });
   observer.progress(counts);
 }
 

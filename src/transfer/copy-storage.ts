@@ -100,8 +100,11 @@ async function bringOver(
   if (there === undefined) await makeRoom(way, copyOptions);
   const outcome = await mirrorBlob(way, copyOptions, info, there?.version ?? null);
   if (!('kind' in outcome)) {
-    counts.blobs[there === null ? 'copied' : 'replaced'] += 1;
-    counts.bytes += outcome.length;
+    const action = there === null ? 'copied' : 'replaced';
+    const { length: bytes } = outcome;
+    counts.blobs[action] += 1;
+    counts.bytes += bytes;
+    if (!copyOptions.dryRun) options.observer.done?.({ action, path: source.path(id), bytes });
     return null;
   }
   if (outcome.status === 'missing') return null;

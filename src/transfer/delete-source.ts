@@ -180,7 +180,7 @@ async function hashOf(
 /** What was compared must be what is deleted, and what stays. */
 async function remove(
   { id, targetId, mention, equal }: MovedBlob,
-  { source, target, counts }: DeleteOptions,
+  { source, target, counts, observer }: DeleteOptions,
 ): Promise<Kept | null> {
   if (equal === null) return null;
   if (mention !== null) return stillMentioned(source.path(id));
@@ -194,6 +194,7 @@ async function remove(
   }
   await source.delete(id);
   counts.blobs.deleted += 1;
+  observer.done?.({ action: 'deleted', path: source.path(id) });
   return null;
 }
 

@@ -149,8 +149,10 @@ async function changeReferences(
   const { counts, state, observer, dryRun, source, target, moved: movedIds } = context;
   const changes = await asStored(column, planned);
   const moved = (made: readonly Change[]): void => {
-    for (const { references, ids } of made) {
+    for (const { row, references, ids } of made) {
       counts.references.migrated += references;
+      const reference = rowName(column, row);
+      if (!dryRun) observer.done?.({ action: 'migrated', reference, references });
       for (const id of ids) movedIds?.add(target.idFor(id));
     }
     observer.progress(counts);

@@ -99,6 +99,7 @@ async function deleteAll(
     try {
       await target.delete(blob.id);
       counts.blobs.deleted += 1;
+      observer.done?.({ action: 'deleted', path: target.path(blob.id) });
     } catch (error) {
       if (isNotFound(error)) return;
       reportFailed(blob.id, error, options);

@@ -28,7 +28,8 @@ interface SharedBlob {
 
 export interface NamedBlobs {
   readonly columns: readonly NamedInColumn[];
-  shared(): Iterable<SharedBlob>;
+  /** All of them, or those that a column names in a storage. */
+  shared(of?: NamedInColumn): Iterable<SharedBlob>;
   close(): void;
 }
 
@@ -93,7 +94,7 @@ export async function namedBlobs(options: NamedBlobsOptions): Promise<NamedBlobs
       ...{ column: options.columns[column] as ReferenceColumn, storage, ...counts },
       bytes: known.has(storage) ? (sum.get(column, storage) ?? 0) : null,
     })),
-    shared: () => sharedBlobs(handle),
+    shared: (of) => sharedBlobs(handle, of && [options.columns.indexOf(of.column), of.storage]),
     close: () => void handle.close(),
   };
 }
@@ -147,16 +148,22 @@ async function lookUpIn(
   for await (const _ of pMapIterable(ids(), lookUp, { concurrency }));
 }
 
-function* sharedBlobs(handle: TemporaryDatabase): Generator<SharedBlob> {
-  const all = handle.prepare<[], { storage: string; id: string }>(
-    'SELECT storage, id FROM named GROUP BY storage, id HAVING count(*) > 1 ORDER BY min(number)',
+function* sharedBlobs(
+  handle: TemporaryDatabase,
+  [column, storage]: [column: number, storage: string] | [] = [],
+): Generator<SharedBlob> {
+  const those = column === undefined ? 'true' : 'max("column" = ? AND storage = ?)';
+  const all = handle.prepare<unknown[], { storage: string; id: string }>(
+    `SELECT storage, id FROM named GROUP BY storage, id HAVING count(*) > 1 AND ${those}
+     ORDER BY min(number)`,
   );
   const places = handle
     .prepare<[string, string], string>(
       'SELECT "where" FROM named WHERE storage = ? AND id = ? ORDER BY number',
     )
     .pluck();
-  for (const { storage, id } of all.all()) {
-    yield { path: `${storage}/${id}`, references: places.all(storage, id) };
+  for (const blob of all.all(...(column === undefined ? [] : [column, storage]))) {
+    const references = places.all(blob.storage, blob.id);
+    yield { path: `${blob.storage}/${blob.id}`, references };
   }
 }

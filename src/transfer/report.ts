@@ -80,9 +80,24 @@ export function leftBehind({ missing, changed, failed }: Counts['references']): 
   return missing + changed + failed;
 }
 
+/** Something that was done. */
+interface Done {
+  readonly action: 'copied' | 'replaced' | 'reused' | 'deleted' | 'migrated' | 'turned back';
+  /** `storage/id` of a blob: of the source, if it was copied. */
+  readonly path?: string;
+  /** Such as `files.data id=7`. */
+  readonly reference?: string;
+  /** How many references that row holds that were changed. */
+  readonly references?: number;
+  /** Of a blob that was copied. */
+  readonly bytes?: number;
+}
+
 /** Who wants to know how a transfer goes. */
 export interface Observer<C = Counts> {
   problem(problem: Problem): void;
   /** Called whenever the counts have changed. */
   progress(counts: C): void;
+  /** Takes each thing that was done. */
+  done?(item: Done): void;
 }

@@ -39,6 +39,7 @@ export function recording(state: State, observer: Observer): Observer {
       observer.problem(problem);
     },
     progress: (counts) => observer.progress(counts),
+    done: (item) => observer.done?.(item),
   };
 }
 

@@ -134,6 +134,7 @@ async function giveBack(
   const again: TextRow[] = [];
   for (const { row, after, place, references, known } of done) {
     counts.references.migrated += references;
+    observer.done?.({ action: 'turned back', reference: place.row, references });
     if (counts.mentions !== undefined) counts.mentions.rewritten += known?.mentions ?? 0;
     if (known === null) reportChanged(after, place, options);
     // Before its mentions were rewritten, its references may have been.

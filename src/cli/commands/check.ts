@@ -123,15 +123,11 @@ async function printChecked(
   seconds: number,
 ): Promise<void> {
   const { storages, counts, error } = result;
-  if (output.json) {
-    const rounded = Math.round(seconds * 1000) / 1000;
-    const what = { storages, deep: options.deep === true };
-    const fixing = options.fix === undefined ? {} : { dry_run: options.dryRun === true };
-    const all = { ...what, ...fixing, ...counts, seconds: rounded };
-    const object = { type: 'summary', command: 'check', ...all };
-    return output.data('', object);
-  }
-  if (output.verbosity === 'quiet') return;
+  const rounded = Math.round(seconds * 1000) / 1000;
+  const what = { storages, deep: options.deep === true };
+  const fixing = options.fix === undefined ? {} : { dry_run: options.dryRun === true };
+  await output.summary({ command: 'check', ...what, ...fixing, ...counts, seconds: rounded });
+  if (output.json || output.verbosity === 'quiet') return;
   const { references, blobs, bytes, problems, fixed } = counts;
   const whole = error === null && !signal.aborted;
   const found = listed(problems);

@@ -99,13 +99,10 @@ async function printCopied(
 ): Promise<void> {
   const { blobs, bytes } = counts;
   const dryRun = options.dryRun === true;
-  if (output.json) {
-    const ends = { from: source, to: target, dry_run: dryRun };
-    const rounded = Math.round(seconds * 1000) / 1000;
-    const object = { type: 'summary', command: 'copy', ...ends, ...counts, seconds: rounded };
-    return output.data('', object);
-  }
-  if (output.verbosity === 'quiet') return;
+  const ends = { from: source, to: target, dry_run: dryRun };
+  const rounded = Math.round(seconds * 1000) / 1000;
+  await output.summary({ command: 'copy', ...ends, ...counts, seconds: rounded });
+  if (output.json || output.verbosity === 'quiet') return;
   const changed = blobs.copied + blobs.replaced;
   await output.data(
     `${dryRun ? 'Would copy' : 'Copied'} ${counted(changed, 'blob')} (${formatBytes(bytes)}) from ${source} to ${target} in ${seconds.toFixed(1)} s.`,

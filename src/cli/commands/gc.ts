@@ -67,13 +67,10 @@ async function printCollected(
   { storage, counts, error }: GcResult,
   { deleting, seconds }: { deleting: boolean; seconds: number },
 ): Promise<void> {
-  if (output.json) {
-    const rounded = Math.round(seconds * 1000) / 1000;
-    const what = { storage, dry_run: !deleting };
-    const object = { type: 'summary', command: 'gc', ...what, ...counts, seconds: rounded };
-    return output.data('', object);
-  }
-  if (error !== null) return;
+  const rounded = Math.round(seconds * 1000) / 1000;
+  const what = { storage, dry_run: !deleting };
+  await output.summary({ command: 'gc', ...what, ...counts, seconds: rounded });
+  if (output.json || error !== null) return;
   const { blobs, leftovers, bytes } = counts;
   const found = `${counted(blobs.unreferenced, 'blob')} (${formatBytes(bytes)}) and ${counted(leftovers.found, 'leftover')}`;
   output.note(

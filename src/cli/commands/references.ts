@@ -76,10 +76,11 @@ async function printCounts(
 
 async function printCountObjects(output: Output, named: NamedBlobs): Promise<void> {
   const { columnName } = await import('../../references/columns.js');
-  for (const { column, ...counts } of named.columns) {
-    await output.data('', { column: columnName(column), ...counts });
+  for (const of of named.columns) {
+    const { column, ...counts } = of;
+    const shared = [...named.shared(of)];
+    await output.data('', { column: columnName(column), ...counts, shared });
   }
-  for (const blob of named.shared()) await output.data('', blob);
 }
 
 async function printCountTables(output: Output, named: NamedBlobs): Promise<void> {
