@@ -151,6 +151,11 @@ export interface Backend {
   /** What `lastModified` is when it comes back, to the second; absent where it is the same. */
   keptTime?(time: Date): Date;
   info(id: string): Promise<BlobInfo>;
+  /**
+   * As `info`, and fails for a blob of which bytes are missing, as far as that is told without
+   * reading them; absent where `info` has looked already.
+   */
+  inspect?(id: string): Promise<BlobInfo>;
   read(id: string, range?: ByteRange): Promise<BlobContent>;
   /**
    * Fails with `refused` where the identifier is taken. Returns the bytes that the store itself

@@ -121,6 +121,12 @@ export class Storage {
     return this.backend.info(id);
   }
 
+  /** The info of a blob whose bytes are all there, as far as that is told without reading them. */
+  async inspect(id: string): Promise<BlobInfo> {
+    this.#check(id);
+    return (await this.backend.inspect?.(id)) ?? this.backend.info(id);
+  }
+
   /** The info, or null where there is no such blob or the storage could never have it. */
   async find(id: string): Promise<BlobInfo | null> {
     if (!this.backend.acceptsId(id)) return null;

@@ -5,7 +5,7 @@ import { isDuplicate, wasRefused } from '../mongodb/errors.js';
 import { type FileDocument, newFile, versionOf } from './gridfs-file.js';
 import { settle } from './gridfs-settle.js';
 import type { GridfsStore } from './gridfs-store.js';
-import { discard, newUpload, storeChunks, type Upload } from './gridfs-upload.js';
+import { checkChunks, discard, newUpload, storeChunks, type Upload } from './gridfs-upload.js';
 
 /*
  * How a file comes into being. Its chunks are stored under its _id, and then its files document,
@@ -33,6 +33,7 @@ export async function createFile(
   const isAlone = await undoing(store, upload, async () => {
     const place = { filesId: id, stored: refuseTaken };
     const isElsewhere = await storeChunks(store, upload, source.chunks, place);
+    await checkChunks(store, upload);
     return !isElsewhere && !(await hasSurplus(store, id, upload));
   });
   const file = { _id: id, ...newFile(metadata, upload.length, new Date()) };
@@ -53,9 +54,10 @@ export async function stage(store: GridfsStore, source: BlobSource): Promise<Upl
   await store.prepare();
   const upload = newUpload();
   const { staging } = upload;
-  await undoing(store, upload, () =>
-    storeChunks(store, upload, source.chunks, { filesId: staging }),
-  );
+  await undoing(store, upload, async () => {
+    await storeChunks(store, upload, source.chunks, { filesId: staging });
+    await checkChunks(store, upload);
+  });
   return upload;
 }
 

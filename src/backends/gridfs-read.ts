@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { Filter, FindCursor, ObjectId } from 'mongodb';
+import type { Filter, FindCursor, ObjectId, Sort } from 'mongodb';
 import type { ByteRange } from '../backend.js';
 import { DepotError } from '../errors.js';
 import { isCursorLost } from '../mongodb/errors.js';
@@ -29,6 +29,21 @@ export interface FileReader {
 
 function damaged({ description }: GridfsStore, id: ObjectId, why: string): DepotError {
   return new DepotError('damaged', `damaged blob ${id} in ${description}: ${why}`);
+}
+
+/** Whether it has the chunks that it must have, by their numbers. */
+export async function hasItsChunks(store: GridfsStore, document: FileDocument): Promise<boolean> {
+  const { last } = planOf(store, document);
+  const { filter, order } = chunksFrom(document, 0, null);
+  const options = { projection: { _id: 0, n: 1 } };
+  return store.request('look at a blob in', async () => {
+    let n = 0;
+    for await (const chunk of store.chunks.find(filter, options).sort(order)) {
+      if (chunk.n !== n || n > last) return false;
+      n += 1;
+    }
+    return n === last + 1;
+  });
 }
 
 /** Which chunks a range takes, and what they must be. */
@@ -142,25 +157,33 @@ interface Batch {
   readonly isLast: boolean;
 }
 
+/** Where the chunks are from `first` to `last`, or from `first` on, and by what they are in order. */
+function chunksFrom(
+  { _id, depot_replacement: replacement }: FileDocument,
+  first: number,
+  last: number | null,
+): { filter: Filter<ChunkDocument>; order: Sort } {
+  if (replacement === undefined) {
+    const numbers = last === null ? { $gte: first } : { $gte: first, $lte: last };
+    return { filter: { files_id: _id, n: numbers }, order: { n: 1 } };
+  }
+  const { chunks: upload } = replacement;
+  const end = last === null ? { $lt: upload } : { $lte: chunkId(upload, last) };
+  return { filter: { _id: { $gte: chunkId(upload, first), ...end } }, order: { _id: 1 } };
+}
+
 /** The chunks in their order, a batch at a time; a cursor that is lost is opened anew. */
 function chunkCursor(
   { chunks, request }: GridfsStore,
-  { _id, depot_replacement: replacement }: FileDocument,
+  document: FileDocument,
   { last }: Plan,
   further: boolean,
 ): { next(n: number): Promise<Batch>; close(): Promise<void> } {
   let cursor: FindCursor<ChunkDocument> | null = null;
   const open = (n: number): FindCursor<ChunkDocument> => {
-    const projection = { n: 1, data: 1 };
-    const options = { batchSize: batchLength, projection };
-    if (replacement === undefined) {
-      const numbers = further ? { $gte: n } : { $gte: n, $lte: last };
-      return chunks.find({ files_id: _id, n: numbers }, options).sort({ n: 1 });
-    }
-    const { chunks: upload } = replacement;
-    const end = further ? { $lt: upload } : { $lte: chunkId(upload, last) };
-    const filter: Filter<ChunkDocument> = { _id: { $gte: chunkId(upload, n), ...end } };
-    return chunks.find(filter, options).sort({ _id: 1 });
+    const options = { batchSize: batchLength, projection: { n: 1, data: 1 } };
+    const { filter, order } = chunksFrom(document, n, further ? null : last);
+    return chunks.find(filter, options).sort(order);
   };
   return {
     next: (n) =>

@@ -11,6 +11,9 @@ const batchLength = 16;
 /** Chunks of one upload that its identifiers can count. */
 const mostChunks = 0xff_ff_ff;
 
+/** Milliseconds after which chunks of no file may be taken for a killed writer's. */
+export const longestUpload = 60 * 60 * 1000;
+
 /** Small requests, one a chunk, that are sent together. */
 const operationBatch = 100;
 
@@ -39,6 +42,11 @@ export function newUpload(): Upload {
   }
   bytes.set(counter, 4);
   return { staging: new ObjectId(bytes), count: 0, length: 0 };
+}
+
+/** Whether it is an upload's, and no file's. */
+export function isStaging(id: ObjectId): boolean {
+  return id.toHexString().endsWith('ffffff');
 }
 
 /** The `_id` of chunk `n` of an upload. */
@@ -137,6 +145,18 @@ async function* batchesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
   }
   const last = used === 0 ? [] : [(buffers[full] as Uint8Array).subarray(0, used)];
   if (full + last.length > 0) yield [...buffers.slice(0, full), ...last];
+}
+
+/** Fails where chunks are missing of an upload that took so long that others may have removed them. */
+export async function checkChunks({ chunks, request }: GridfsStore, upload: Upload): Promise<void> {
+  const { staging, count } = upload;
+  if (staging.getTimestamp().getTime() > Date.now() - longestUpload / 2) return;
+  const own = { _id: { $gte: chunkId(staging, 0), $lt: staging } };
+  const found = await request('store a blob in', () => chunks.countDocuments(own));
+  if (found === count) return;
+  throw new DepotError('failed', 'cannot store a blob: its chunks were removed meanwhile', {
+    hint: 'Run it again, and gc with an age that is longer than an upload takes.',
+  });
 }
 
 /** Removes the upload's chunks, wherever they are. */

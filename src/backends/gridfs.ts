@@ -3,9 +3,11 @@ import type { Backend, BlobContent, ByteRange, Place } from '../backend.js';
 import { DepotError } from '../errors.js';
 import { firstOf, noPage } from '../listing.js';
 import type { NetworkStorage } from '../network.js';
+import { release } from '../streams.js';
 import { createFile, stage } from './gridfs-create.js';
 import { type FileDocument, infoOf } from './gridfs-file.js';
-import { checkedLength, type FileReader, openReader } from './gridfs-read.js';
+import { chunksWithoutFile } from './gridfs-leftovers.js';
+import { checkedLength, type FileReader, hasItsChunks, openReader } from './gridfs-read.js';
 import { removeFile, switchTo } from './gridfs-replace.js';
 import { type GridfsSettings, type GridfsStore, openStore } from './gridfs-store.js';
 import { derivedObjectId } from './identifiers.js';
@@ -26,6 +28,13 @@ export function openGridfs(settings: GridfsSettings, network: NetworkStorage): B
     const document = await store.find(new ObjectId(id));
     if (document === null) throw missing(id);
     return document;
+  };
+  const read: Backend['read'] = async (id, range) => {
+    for (let attempt = 1; attempt <= readAttempts; attempt += 1) {
+      const content = await readOnce(store, await existing(id), range);
+      if (content !== null) return content;
+    }
+    throw new DepotError('failed', `cannot read ${id} in ${description}: it keeps being replaced`);
   };
 
   return {
@@ -48,16 +57,17 @@ export function openGridfs(settings: GridfsSettings, network: NetworkStorage): B
       const document = await existing(id);
       return infoOf(document, checkedLength(store, document));
     },
-    async read(id, range) {
-      for (let attempt = 1; attempt <= readAttempts; attempt += 1) {
-        const content = await readOnce(store, await existing(id), range);
-        if (content !== null) return content;
+    async inspect(id) {
+      const document = await existing(id);
+      if (await hasItsChunks(store, document)) {
+        return infoOf(document, checkedLength(store, document));
       }
-      throw new DepotError(
-        'failed',
-        `cannot read ${id} in ${description}: it keeps being replaced`,
-      );
+      // Reading it tells what is wrong, or that it was replaced meanwhile.
+      const { info, chunks } = await read(id);
+      for await (const chunk of chunks) release(chunk);
+      return info;
     },
+    read,
     create: (id, source, metadata) => createFile(store, new ObjectId(id), source, metadata),
     async replace(id, source, metadata) {
       const { _id } = await existing(id);
@@ -73,6 +83,7 @@ export function openGridfs(settings: GridfsSettings, network: NetworkStorage): B
       if (after !== null && !acceptsObjectId(after)) throw noPage(after);
       return firstOf(listIds(store, after === null ? null : new ObjectId(after)), count);
     },
+    leftovers: (signal) => chunksWithoutFile(store, signal),
     close: () => store.target.client.close(),
   };
 }

@@ -191,8 +191,8 @@ async function look(
   id: string,
   { deep, budget, signal }: CheckOptions,
 ): Promise<BlobInfo> {
+  if (!deep) return storage.inspect(id);
   const info = await storage.info(id);
-  if (!deep) return info;
   const inMemory = storage.backend.holdsWholeBlobs ? info.contentLength : 0;
   await budget.run(inMemory, () => storage.hash(id, signal));
   return info;
