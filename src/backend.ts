@@ -29,6 +29,11 @@ export interface BlobInfo {
   /** What it was called where it was copied from, in storages that keep that. */
   readonly originalId?: string;
   /**
+   * True while a replace has made this the content for us and not yet for other programs: where it
+   * was killed, the next one brings that to its end.
+   */
+  readonly halfReplaced?: boolean;
+  /**
    * Opaque; changes whenever the blob is replaced, as far as the store can tell without reading
    * the bytes.
    */

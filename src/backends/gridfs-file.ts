@@ -97,6 +97,7 @@ export function infoOf(document: FileDocument, contentLength: number): BlobInfo 
     contentLength,
     lastModified: typeof modified === 'string' ? parseUtc(modified) : null,
     ...(typeof original === 'string' ? { originalId: original } : {}),
+    ...(document.depot_replacement === undefined ? {} : { halfReplaced: true }),
     version: versionOf(document),
   };
 }

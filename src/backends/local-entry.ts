@@ -117,6 +117,7 @@ async function infoOf(
     ...metadata,
     contentLength: contentLength ?? Number(file.size),
     storedLength: Number(file.size),
+    ...(path.basename(metadataFile) === metadataName ? {} : { halfReplaced: true }),
     version: `${version}/${versionOf(file)}`,
   };
 }

@@ -142,7 +142,8 @@ async function makeRoom(
 /**
  * Whether the target has this content: by length and time (in seconds, as the storages keep it),
  * or, where one of the times is not known or it is asked for, by SHA-256. What is not as long as it
- * says is copied again: from the source that fails, in the target it mends.
+ * says is copied again: from the source that fails, in the target it mends. So is what a killed replace
+ * has left there.
  */
 async function isUnchanged(
   here: BlobInfo,
@@ -150,6 +151,7 @@ async function isUnchanged(
   { copyOptions, checksum }: Pick<CopyStorageOptions, 'copyOptions' | 'checksum'>,
 ): Promise<boolean> {
   if (here.contentLength !== there.contentLength || isCut(here) || isCut(there)) return false;
+  if (there.halfReplaced) return false;
   const [changed, copied] = [here.lastModified, there.lastModified];
   if (!checksum && changed !== null && copied !== null)
     return isSameTime(changed, copied, copyOptions);

@@ -1,4 +1,4 @@
-import { ObjectId } from 'mongodb';
+import { Long, ObjectId } from 'mongodb';
 import { expect, test } from 'vitest';
 import type { Manager } from '../../src/manager.js';
 import { type CopyResult, runCopy } from '../../src/transfer/run-copy.js';
@@ -85,6 +85,26 @@ describeWithServer('mongodb', 'a backup under other identifiers', (server) => {
     for (const id of [named, loose, odd]) await deleteBlob(site, 'dbfiles', id);
     await copy(site, 'grid', 'dbfiles');
     expect(await identifiers(site, 'dbfiles')).toEqual([named, odd].sort());
+  });
+
+  test('in GridFS is brought to the end of a replace that was killed', async () => {
+    const { uri, raw } = openMongoDatabase(server);
+    const site = makeSite(
+      `depot.3.name = grid\ndepot.3.backend = gridfs\ndepot.3.mongouri = ${uri}\n`,
+    );
+    const id = await addBlob(site, 'localfs', 'content');
+    await copy(site, 'localfs', 'grid');
+    const files = raw.collection('filedepot.files');
+    const file = await files.findOne({}, { projection: { _id: 0 } });
+    const chunk = await raw.collection('filedepot.chunks').findOne();
+    const upload = new ObjectId(`${chunk?._id.toHexString().slice(0, 18)}ffffff`);
+    const replacement = { chunks: upload, file: { ...file, length: Long.fromNumber(7) } };
+    await files.updateOne({}, { $set: { depot_replacement: replacement } });
+    expect(await copy(site, 'localfs', 'grid')).toMatchObject({ replaced: 1 });
+    expect(Object.keys((await files.findOne()) ?? {})).not.toContain('depot_replacement');
+    await deleteBlob(site, 'localfs', id);
+    expect(await copy(site, 'grid', 'localfs')).toMatchObject({ copied: 1 });
+    expect(await readBlob(site, 'localfs', id)).toBe('content');
   });
 
   test('of a backup in GridFS knows the original identifiers too', async () => {

@@ -1,4 +1,4 @@
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, type TestContext, test } from 'vitest';
 import type { Backend } from '../../src/backend.js';
@@ -167,6 +167,32 @@ test('two copies at a time make the same copies, and neither has failed', async 
   expect(second).toMatchObject({ problems: [], counts: { blobs: { failed: 0 } } });
   for (const [number, id] of ids.entries()) {
     expect(await readBlob(site, 'archive', id)).toBe(`content ${number}`);
+  }
+});
+
+test('a replace that was killed is brought to its end, also for those who know no depot', async () => {
+  const site = makeSite();
+  const [first, second] = await addBlobs(site, 2);
+  await copy(site, 'localfs', 'archive');
+  // As it is before the first rename, and before the second.
+  for (const [id, names] of [
+    [first, ['file', 'metadata.json']],
+    [second as string, ['metadata.json']],
+  ] as const) {
+    const directory = path.join(site.directory, 'archive', id);
+    for (const name of names) {
+      const staged = name === 'file' ? '.depot-file-x' : '.depot-replace-x';
+      renameSync(path.join(directory, name), path.join(directory, staged));
+      writeFileSync(path.join(directory, name), name === 'file' ? 'old' : '{"content_length": 3}');
+    }
+  }
+  expect((await copy(site, 'localfs', 'archive')).counts.blobs).toMatchObject({ replaced: 2 });
+  expect((await copy(site, 'localfs', 'archive')).counts.blobs).toMatchObject({ unchanged: 2 });
+  for (const [number, id] of [first, second as string].entries()) {
+    const of = (name: string) =>
+      readFileSync(path.join(site.directory, 'archive', id, name), 'utf8');
+    expect(of('file')).toBe(`content ${number}`);
+    expect(of('metadata.json')).toContain('"content_length": 9');
   }
 });
 
