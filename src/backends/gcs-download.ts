@@ -1,8 +1,8 @@
 import type { ByteRange } from '../backend.js';
 import { DepotError } from '../errors.js';
 import { chunkSize } from '../streams.js';
+import { crc32c, encodeCrc32c } from './crc32c.js';
 import type { GcsClient, GcsStream } from './gcs-client.js';
-import { crc32c, encodeCrc32c } from './gcs-crc32c.js';
 import { isCut, transportError } from './gcs-errors.js';
 import { type GcsObject, objectUrl } from './gcs-object.js';
 

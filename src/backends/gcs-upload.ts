@@ -1,6 +1,6 @@
 import { DepotError } from '../errors.js';
+import { crc32c, encodeCrc32c } from './crc32c.js';
 import type { GcsAnswer, GcsClient, GcsRequest } from './gcs-client.js';
-import { crc32c, encodeCrc32c } from './gcs-crc32c.js';
 import { readRefusal, refusalError } from './gcs-errors.js';
 import { findObject, type GcsObject, type NewObject, objectUrl } from './gcs-object.js';
 import { partsOf } from './gcs-parts.js';

@@ -161,5 +161,5 @@ async function* checked(
     yield chunk;
   }
   if (check.matches()) return;
-  throw new DepotError('damaged', `damaged blob ${blob}: its bytes do not match its checksum`);
+  throw new DepotError('damaged', `damaged blob ${blob}: its bytes do not match its ${check.name}`);
 }

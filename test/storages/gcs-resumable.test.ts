@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { expect, test } from 'vitest';
-import { crc32c, encodeCrc32c } from '../../src/backends/gcs-crc32c.js';
+import { crc32c, encodeCrc32c } from '../../src/backends/crc32c.js';
 import { pattern } from '../conformance/harness.js';
 import { openTestGcs } from './gcs-bucket.js';
 import { answer, refusal, serviceAt } from './gcs-service.js';

@@ -1,7 +1,7 @@
 import { CRC32C } from '@google-cloud/storage';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { crc32c, encodeCrc32c } from '../../src/backends/gcs-crc32c.js';
+import { crc32c, encodeCrc32c } from '../../src/backends/crc32c.js';
 
 test('is that of RFC 3720', () => {
   expect(crc32c(Buffer.from('123456789')) >>> 0).toBe(0xe3069283);
