@@ -94,6 +94,12 @@ export interface ServiceCopy {
   readonly checksum: string;
 }
 
+/** What a service is to say of a blob that visitors fetch from it; none can break out of its header. */
+export interface GivenHeaders {
+  readonly contentType: string;
+  readonly contentDisposition: string;
+}
+
 /** A part of a storage's list. */
 export interface ListPage {
   /** Identifiers exactly as stored. */
@@ -155,6 +161,12 @@ export interface Backend {
 
   /** What `lastModified` is when it comes back, to the second; absent where it is the same. */
   keptTime?(time: Date): Date;
+  /**
+   * Where whoever has the URL fetches the blob with these headers, for a while; asks nothing of the
+   * service. Absent where visitors are not to be sent there.
+   */
+  signedUrl?(id: string, headers: GivenHeaders): Promise<string>;
+
   info(id: string): Promise<BlobInfo>;
   /**
    * As `info`, and fails for a blob of which bytes are missing, as far as that is told without

@@ -39,6 +39,14 @@ const text = v.optional(v.string());
 const choice = <const T extends readonly string[]>(...values: T) =>
   v.optional(v.picklist(values, `it must be ${values.join(' or ')}`));
 const policy = choice('private', 'public-read');
+const seconds = v.optional(
+  v.pipe(
+    v.string(),
+    v.regex(/^[1-9]\d{0,5}$/, 'it must be a whole number of seconds'),
+    v.transform(Number),
+    v.maxValue(604_800, 'it must not be more than 604800 seconds, seven days'),
+  ),
+);
 const required = v.pipe(v.string(), v.nonEmpty('it must not be empty'));
 
 /** Every kind of storage: its Python names, its options, and where its code is. */
@@ -77,6 +85,7 @@ const kinds: Readonly<Record<string, BackendKind>> = {
       encrypt_key: text,
       addressing_style: choice('auto', 'path', 'virtual'),
       request_checksum: choice('when_supported', 'when_required'),
+      signed_url_seconds: seconds,
     }),
     open: async (settings, context) => (await import('./backends/s3.js')).openS3(settings, context),
   }),
@@ -90,6 +99,7 @@ const kinds: Readonly<Record<string, BackendKind>> = {
       storage_class: text,
       prefix: text,
       api_endpoint: text,
+      signed_url_seconds: seconds,
     }),
     open: async ({ credentials, ...settings }, context) => {
       const { openGcs } = await import('./backends/gcs.js');

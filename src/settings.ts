@@ -81,6 +81,7 @@ const harmless = new Set([
   ...['storage_path', 'bucket', 'region_name', 'policy', 'storage_class', 'endpoint_url', 'host'],
   ...['prefix', 'project_id', 'credentials', 'mongouri', 'collection'],
   ...['addressing_style', 'request_checksum', 'api_endpoint'],
+  'signed_url_seconds',
 ]);
 
 /** An option's value as it may be shown. */

@@ -4,6 +4,7 @@ import type {
   BlobInfo,
   BlobMetadata,
   ByteRange,
+  GivenHeaders,
   ListPage,
   NewBlob,
   Place,
@@ -106,9 +107,10 @@ export class Storage {
     return this.idFor(id);
   }
 
-  /** Where visitors are sent for the blob, as long as they have to come here first; or null. */
-  async visitorUrl(id: string): Promise<string | null> {
-    return this.publicUrl(id);
+  /** Where whoever has the URL fetches the blob for a while, or null where none is to be given. */
+  async signedUrl(id: string, headers: GivenHeaders): Promise<string | null> {
+    this.#check(id);
+    return (await this.backend.signedUrl?.(id, headers)) ?? null;
   }
 
   /** The identifier here of a blob that another storage calls `id`. */

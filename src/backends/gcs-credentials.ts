@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { DepotError } from '../errors.js';
 import { fileError } from '../files.js';
+import type { NetworkStorage } from '../network.js';
 
 /** What is needed of a service-account file. */
 export interface ServiceAccount {
@@ -38,4 +39,13 @@ export async function readServiceAccount(file: string, where: string): Promise<S
     if (typeof value !== 'string' || value === '') throw wrong(`it has no ${key}`);
   }
   return { ...(account as ServiceAccount), type: 'service_account' };
+}
+
+/** The service account of the environment, of which a key is wanted. */
+export async function environmentAccount({ name, where }: NetworkStorage): Promise<ServiceAccount> {
+  const file = process.env.GOOGLE_APPLICATION_CREDENTIALS;
+  if (file !== undefined && file !== '') return readServiceAccount(file, where);
+  throw new DepotError('config', `${where}: storage ${name} has no key to sign URLs with`, {
+    hint: 'Name the file of a service account with credentials, or leave out signed_url_seconds.',
+  });
 }

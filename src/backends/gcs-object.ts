@@ -69,7 +69,7 @@ export function newObject(
     name,
     // It becomes a header of the blob's public URL.
     contentType: /^[\x20-\x7e]+$/.test(contentType) ? contentType : 'application/octet-stream',
-    contentDisposition: contentDisposition(filename),
+    contentDisposition: contentDisposition('inline', filename),
     ...(storageClass === undefined ? {} : { storageClass }),
     metadata,
   };

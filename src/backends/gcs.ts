@@ -14,21 +14,22 @@ import {
 } from './gcs-bucket.js';
 import { openClient } from './gcs-client.js';
 import { copyObject } from './gcs-copy.js';
-import { readServiceAccount } from './gcs-credentials.js';
+import { environmentAccount, readServiceAccount, type ServiceAccount } from './gcs-credentials.js';
 import { download } from './gcs-download.js';
 import { infoOf, newObject, objectUrl } from './gcs-object.js';
+import { signedUrl } from './gcs-signed-url.js';
 import { upload } from './gcs-upload.js';
 import { derivedUuid, newUuid } from './identifiers.js';
 import { quotePath } from './object-metadata.js';
-import { type Policy, undecidedPolicy } from './policy.js';
+import { undecidedPolicy } from './policy.js';
+import { type SignedUrlSettings, signedUrlSeconds } from './signed-url.js';
 
 /** Bytes of an object's name that the service takes. */
 const nameLength = 1024;
 
 /** The options, as they stand in the configuration. */
-export interface GcsSettings {
+export interface GcsSettings extends SignedUrlSettings {
   readonly bucket: string;
-  readonly policy?: Policy | undefined;
   readonly project_id?: string | undefined;
   readonly storage_class?: string | undefined;
   readonly prefix?: string | undefined;
@@ -54,19 +55,42 @@ export async function openGcs(
   network: NetworkStorage,
 ): Promise<Backend> {
   const { where } = network;
+  const account = credentials === null ? null : await readServiceAccount(credentials, where);
   const access = openAccess({
     apiEndpoint: settings.api_endpoint,
     projectId: settings.project_id,
-    serviceAccount: credentials === null ? null : await readServiceAccount(credentials, where),
+    serviceAccount: account,
     where,
     idleTimeout: network.idleTimeout,
   });
   const described = `the bucket ${settings.bucket} at ${access.endpoint}`;
   const client = openClient(access, described, network);
   const own = { bucket: { client, name: settings.bucket }, prefix: settings.prefix ?? '' };
-  const backend = gcsBackend(own, settings, network);
+  const seconds = signedUrlSeconds(settings, network);
+  const signing =
+    seconds === null ? null : { seconds, account: account ?? (await environmentAccount(network)) };
+  const backend = { ...gcsBackend(own, settings, network), ...signingOf(own, signing) };
   opened.set(backend, own);
   return backend;
+}
+
+interface Signing {
+  readonly seconds: number;
+  readonly account: ServiceAccount;
+}
+
+function signingOf(
+  { bucket: { client, name: bucketName }, prefix }: Opened,
+  signing: Signing | null,
+): Pick<Backend, 'signedUrl'> {
+  if (signing === null) return {};
+  const { service } = client.access;
+  return {
+    signedUrl: async (id, headers) => {
+      const object = { service, bucketName, name: `${prefix}${id}` };
+      return signedUrl(object, headers, { ...signing, now: new Date() });
+    },
+  };
 }
 
 function gcsBackend(own: Opened, settings: GcsSettings, network: NetworkStorage): Backend {

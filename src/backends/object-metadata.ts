@@ -24,15 +24,18 @@ export function unquoteFilename(text: string): string {
 
 /**
  * The header under which visitors save a file: its name in ASCII, as near as it gets, and exactly
- * (RFC 6266). No name breaks out of it.
+ * (RFC 6266), percent-encoded by `quote`. No name breaks out of it.
  */
-export function contentDisposition(filename: string): string {
-  const ascii = asciiFilename(filename);
-  return `inline;filename="${ascii}";filename*=utf-8''${quoteExtended(filename)}`;
+export function contentDisposition(
+  disposition: 'inline' | 'attachment',
+  filename: string,
+  quote: (filename: string) => string = quoteExtended,
+): string {
+  return `${disposition};filename="${asciiFilename(filename)}";filename*=utf-8''${quote(filename)}`;
 }
 
 /** A filename in ASCII, as near as it gets, for between double quotes in a header. */
-export function asciiFilename(filename: string): string {
+function asciiFilename(filename: string): string {
   return anyAscii(filename.toWellFormed()).replaceAll(/[^\x20-\x7e]|["\\]/g, '_');
 }
 

@@ -80,7 +80,7 @@ export function attributesOf(
   return {
     // There is no other place for it than the header.
     ContentType: /^[\x20-\x7e]+$/.test(contentType) ? contentType : 'application/octet-stream',
-    ContentDisposition: contentDisposition(filename),
+    ContentDisposition: contentDisposition('inline', filename),
     Metadata: metadata,
     ...placementOf(storing),
   };

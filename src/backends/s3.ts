@@ -6,7 +6,7 @@ import type { NetworkStorage } from '../network.js';
 import { acceptsUuid } from '../python/uuid.js';
 import { derivedUuid, newUuid } from './identifiers.js';
 import { quotePath } from './object-metadata.js';
-import { type Policy, undecidedPolicy } from './policy.js';
+import { undecidedPolicy } from './policy.js';
 import { openAccess, type S3Access, type S3AccessSettings } from './s3-client.js';
 import { copyObject } from './s3-copy.js';
 import { download } from './s3-download.js';
@@ -22,16 +22,17 @@ import {
   type S3Bucket,
   type Storing,
 } from './s3-object.js';
+import { signedUrl } from './s3-signed-url.js';
 import { unfinishedUploads } from './s3-unfinished.js';
 import { taken, upload } from './s3-upload.js';
+import { type SignedUrlSettings, signedUrlSeconds } from './signed-url.js';
 
 /** Bytes of a key that the service takes. */
 const keyLength = 1024;
 
 /** The options, as they stand in the configuration. */
-export interface S3Settings extends S3AccessSettings {
+export interface S3Settings extends S3AccessSettings, SignedUrlSettings {
   readonly bucket?: string | undefined;
-  readonly policy?: Policy | undefined;
   readonly storage_class?: string | undefined;
   readonly prefix?: string | undefined;
   /** Python's older backend encrypts whatever its value. */
@@ -70,6 +71,7 @@ function s3Backend(own: Opened, settings: S3Settings, network: NetworkStorage): 
   const { policy, storage_class: storageClass } = settings;
   const storing: Storing = { policy, storageClass, encrypt: Boolean(settings.encrypt_key) };
   const keyOf = (id: string): string => `${prefix}${id}`;
+  const seconds = signedUrlSeconds(settings, network);
   const inTurn = turns();
   const acceptsId = (id: string): boolean =>
     acceptsUuid(id) && !/\p{Cc}/u.test(id) && Buffer.byteLength(keyOf(id)) <= keyLength;
@@ -90,6 +92,9 @@ function s3Backend(own: Opened, settings: S3Settings, network: NetworkStorage): 
     newId: newUuid,
     idFor: derivedUuid,
     publicUrl: (id) => (policy === 'public-read' ? urlOf(settings, bucket, keyOf(id)) : null),
+    ...(seconds !== null && {
+      signedUrl: (id, headers) => signedUrl(bucket, keyOf(id), headers, seconds),
+    }),
     info: async (id) => infoOf(id, await existingObject(bucket, keyOf(id))),
     async read(id, range) {
       const { head, chunks, close } = await download(bucket, keyOf(id), range, network);

@@ -10,6 +10,9 @@ const [smallImage, largeImage] = [256 * 1024, 16 * 1024 * 1024];
 
 const shown = /^image\/(?:png|jpeg|pjpeg|gif|webp|avif|bmp|svg\+xml|x-icon|vnd\.microsoft\.icon)$/;
 
+/** Only the origin of the URL is wanted. */
+const anyHeaders = { contentType: 'image/png', contentDisposition: 'inline' };
+
 /** The images of a page. */
 export interface Images {
   /** An image made for that, of the path `smaller`, else the blob if it is a small one, else its suffix. */
@@ -25,7 +28,7 @@ export function imagesOf(manager: Manager): Images {
   const urlOf = async (path: string): Promise<string | null> => {
     try {
       const { storage, id } = await manager.locate(path);
-      const elsewhere = await storage.visitorUrl(id);
+      const elsewhere = storage.publicUrl(id) ?? (await storage.signedUrl(id, anyHeaders));
       if (elsewhere !== null) origins.add(new URL(elsewhere).origin);
       return manager.urlFor(path);
     } catch {

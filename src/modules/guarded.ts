@@ -23,6 +23,7 @@ export function guarded(backend: Backend, name: string): Backend {
     newId: () => now(() => backend.newId()),
     idFor: (id) => now(() => backend.idFor(id)),
     publicUrl: (id) => now(() => backend.publicUrl(id)),
+    ...signing(backend, call),
     info: (id) => call(() => backend.info(id)),
     read: (id, range) =>
       call(async () => {
@@ -80,6 +81,12 @@ function callsOf(what: string): {
       }
     },
   };
+}
+
+function signing(backend: Backend, call: Call): Pick<Backend, 'signedUrl'> {
+  const { signedUrl } = backend;
+  if (signedUrl === undefined) return {};
+  return { signedUrl: (id, headers) => call(() => signedUrl.call(backend, id, headers)) };
 }
 
 function copying(backend: Backend, call: Call): NonNullable<Backend['copyFrom']> {

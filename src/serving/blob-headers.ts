@@ -1,5 +1,5 @@
 import type { BlobInfo } from '../backend.js';
-import { asciiFilename, quoteFilename } from '../backends/object-metadata.js';
+import { contentDisposition, quoteFilename } from '../backends/object-metadata.js';
 import type { Validators } from './validators.js';
 
 /** How long and by whom what is served may be kept, and what of it browsers may show. */
@@ -32,26 +32,24 @@ export function cachingHeaders(
   };
 }
 
+type BlobHeaders = Record<string, string> & Record<'Content-Type' | 'Content-Disposition', string>;
+
 /** The headers that describe the content. */
 export function contentHeaders(
   { filename, contentType }: BlobInfo,
   { trustActiveTypes = false, download }: HeaderOptions & { readonly download: boolean },
-): Record<string, string> {
+): BlobHeaders {
   const type = safeType(contentType);
   const active = isActive(type) && !trustActiveTypes;
   const disposition = download || active ? 'attachment' : 'inline';
   return {
     'Content-Type': type,
-    'Content-Disposition': `${disposition};${filenames(filename)}`,
+    // As Python's servers encode it.
+    'Content-Disposition': contentDisposition(disposition, filename, quoteFilename),
     'X-Content-Type-Options': 'nosniff',
     'Accept-Ranges': 'bytes',
     ...(active ? { 'Content-Security-Policy': 'sandbox' } : {}),
   };
-}
-
-/** Near enough for old browsers, and exactly (RFC 6266); no name breaks out of it. */
-function filenames(filename: string): string {
-  return `filename="${asciiFilename(filename)}";filename*=utf-8''${quoteFilename(filename)}`;
 }
 
 /** A type as it is stored, unless it is none: whoever uploaded the blob may have chosen it. */

@@ -25,6 +25,7 @@ export interface ServingResponse {
 
 const reasons: Readonly<Record<number, string>> = {
   301: 'Moved permanently',
+  302: 'Found elsewhere for a while',
   401: 'A token is required',
   403: 'Forbidden',
   404: 'Not found',

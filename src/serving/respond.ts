@@ -73,6 +73,8 @@ async function respond(
     if (info === null) return plainResponse(404, request);
     const publicUrl = storage.publicUrl(id);
     if (publicUrl !== null) return plainResponse(301, request, { Location: safeUrl(publicUrl) });
+    const elsewhere = await signedRedirect(storage, info, request, options);
+    if (elsewhere !== null) return elsewhere;
     const { range, ...response } = responseHead(info, request, options);
     if (response.body !== undefined) return { ...response, body: response.body };
     const content = await storage.read(id, {
@@ -86,6 +88,28 @@ async function respond(
     await content.close();
   }
   throw new DepotError('failed', `cannot serve ${storage.path(id)}: it is replaced all the time`);
+}
+
+/**
+ * Sends who may read the blob here to where the storage itself gives it, where it is to. A HEAD is
+ * answered here: the URL is signed for a GET alone.
+ */
+async function signedRedirect(
+  storage: Storage,
+  info: BlobInfo,
+  request: ServingRequest,
+  options: BlobOptions,
+): Promise<ServingResponse | null> {
+  if (request.method !== 'GET') return null;
+  const headers = contentHeaders(info, options);
+  const url = await storage.signedUrl(info.id, {
+    contentType: headers['Content-Type'],
+    contentDisposition: headers['Content-Disposition'],
+  });
+  if (url === null) return null;
+  // Nobody may keep it: it is for this visitor, and soon leads nowhere.
+  const caching = { 'Cache-Control': 'private, no-store', 'Referrer-Policy': 'no-referrer' };
+  return plainResponse(302, request, { Location: safeUrl(url), ...caching });
 }
 
 /** Tells of what goes wrong on the way, unless it is that the client has gone. */

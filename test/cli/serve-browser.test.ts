@@ -1,6 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, onTestFinished, test } from 'vitest';
+import { describeWithServer } from '../servers/servers.js';
+import * as s3 from '../storages/s3-bucket.js';
 import { describeInBrowser, expectAccessible, expectFits, openPage } from './browser.js';
 import { done, newSite, newStore } from './depot.js';
 import { serve } from './served.js';
@@ -13,6 +16,13 @@ const views = [
   { width: 400, scheme: 'light' },
   { width: 400, scheme: 'dark' },
 ] as const;
+
+/** The address of each image in the table, and whether the browser shows it. */
+async function imagesOf(page: Page): Promise<[string, boolean][]> {
+  return page.evaluate<[string, boolean][]>(
+    "Array.from(document.querySelectorAll('td img'), (one) => [one.getAttribute('src'), one.naturalWidth > 0])",
+  );
+}
 
 describeInBrowser('in a browser', () => {
   for (const { width, scheme } of views) {
@@ -66,15 +76,11 @@ describeInBrowser('in a browser', () => {
     const { url } = await serve(newSite(), [], {}, site);
     const { page, complaints } = await openPage();
     await page.goto(`${url}?storage=localfs`);
-    await page.waitForLoadState('networkidle');
-    const images = await page
-      .locator('td img')
-      .evaluateAll((all) =>
-        all.map((one) => [one.getAttribute('src'), one.complete && one.naturalWidth > 0]),
-      );
-    expect(images.length).toBe(3);
-    expect(images.every(([, isShown]) => isShown)).toBe(true);
-    expect(images[0]?.[0]).toBe(images[1]?.[0]);
+    await expect
+      .poll(async () => (await imagesOf(page)).map(([, shown]) => shown))
+      .toEqual([...[true, true, true]]);
+    const [first, second] = await imagesOf(page);
+    expect(first?.[0]).toBe(second?.[0]);
     expect(complaints).toEqual([]);
   });
 
@@ -93,5 +99,27 @@ describeInBrowser('in a browser', () => {
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(name);
     expect(await page.title()).toBe(`${name} – depot`);
     expect(complaints).toEqual([]);
+  });
+});
+
+describeWithServer('s3', 'files that a service gives', (server) => {
+  describeInBrowser('in a browser', () => {
+    test('are shown on the pages by signed URLs', async () => {
+      const settings = { ...s3.newBucketAt(server) };
+      const bucket = await s3.openBucket(settings);
+      onTestFinished(() => bucket.close());
+      const here = newSite();
+      const lines = Object.entries({ name: 'cloud', backend: 's3', ...settings });
+      const own = ['[depot]', ...lines.map(([key, value]) => `depot.0.${key} = ${value}`)];
+      own.push('[depot:storage:cloud]', 'signed_url_seconds = 60', '');
+      writeFileSync(path.join(here, 'cloud.ini'), own.join('\n'), { mode: 0o600 });
+      const image = path.join(here, 'blobs', 'f8efd644-e6ef-11f1-b551-02fc00000001', 'file');
+      await done(here, ['-c', 'cloud.ini', 'put', '--name', 'slipway.png', image]);
+      const { url } = await serve(here, [], {}, ['-c', 'cloud.ini']);
+      const { page, complaints } = await openPage();
+      await page.goto(url);
+      await expect.poll(() => imagesOf(page)).toEqual([[expect.any(String), true]]);
+      expect(complaints).toEqual([]);
+    });
   });
 });
