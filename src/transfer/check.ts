@@ -11,6 +11,7 @@ import { fromSource, stopsTheRun } from './copy-outcome.js';
 import { fixReferences, type ReferenceFixing } from './fix-references.js';
 import { type Fix, type FixableKind, type Fixing, isFixed } from './fixes.js';
 import { type Inventory, openInventory, type PlacedBlob } from './inventory.js';
+import type { RecordedContents } from './recorded-contents.js';
 import type { Problem, ProblemKind } from './report.js';
 
 /** What a check has looked at, in the words of its `--json` output. */
@@ -34,6 +35,8 @@ export interface CheckOptions {
   /** Reads every blob, in place of its metadata alone. */
   readonly deep: boolean;
   readonly budget: Budget;
+  /** What is known of contents, for a deep check. */
+  readonly recorded: RecordedContents | null;
   /** Added to as it goes. */
   readonly counts: CheckCounts;
   readonly fixing: Fixing;
@@ -189,13 +192,17 @@ async function checkBlobs(inventory: Inventory, options: CheckOptions): Promise<
 async function look(
   storage: Storage,
   id: string,
-  { deep, budget, signal }: CheckOptions,
+  { deep, budget, signal, recorded }: CheckOptions,
 ): Promise<BlobInfo> {
   if (!deep) return storage.inspect(id);
   const info = await storage.info(id);
   const inMemory = storage.backend.holdsWholeBlobs ? info.contentLength : 0;
-  await budget.run(inMemory, () => storage.hash(id, signal));
-  return info;
+  const { info: blob, sha256 } = await budget.run(inMemory, () => storage.hash(id, signal));
+  const path = storage.path(id);
+  const file = recorded?.contradiction(path, blob, sha256) ?? null;
+  if (file === null) return info;
+  const why = `its bytes do not have a SHA-256 that ${file} has noted`;
+  throw new DepotError('damaged', `damaged blob ${path}: ${why}`);
 }
 
 async function reportUnnamed(inventory: Inventory, options: CheckOptions): Promise<void> {

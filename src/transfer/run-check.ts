@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { Database } from '../databases/database.js';
 import type { Manager } from '../manager.js';
 import type { Storage } from '../storage.js';
@@ -5,7 +6,9 @@ import { Budget, bytesInFlight } from './budget.js';
 import { type CheckCounts, check, newCheckCounts } from './check.js';
 import type { NamedStorage } from './check-references.js';
 import type { Fixing } from './fixes.js';
+import { openRecordedContents } from './recorded-contents.js';
 import type { Problem } from './report.js';
+import { stateDirectory } from './state-file.js';
 
 export interface CheckRunOptions {
   /** Names or aliases of the storages to look through; empty: all that outlive the process. */
@@ -49,11 +52,15 @@ export async function runCheck(manager: Manager, options: CheckRunOptions): Prom
   });
   const counts = newCheckCounts();
   const budget = new Budget(bytesInFlight);
+  const states = path.join(manager.configuration.directory, stateDirectory);
+  const recorded = options.deep ? openRecordedContents(states, options.notice) : null;
   let error: unknown = null;
   try {
-    await check({ ...options, storages, named, databases, budget, counts });
+    await check({ ...options, storages, named, databases, budget, recorded, counts });
   } catch (thrown) {
     error = thrown;
+  } finally {
+    recorded?.close();
   }
   const names = checked.map(({ name }) => name);
   return { storages: names, compared: databases.length > 0, counts, error };

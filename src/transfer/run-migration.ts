@@ -29,7 +29,7 @@ import { recorded, recording, recordOf } from './run-record.js';
 import { isLimiting, type Selection } from './selection.js';
 import { checkShard } from './sharding.js';
 import { openState, type State } from './state.js';
-import { type Subject, subjectOf } from './state-file.js';
+import { type Subject, stateDirectory, subjectOf } from './state-file.js';
 import type { RunRecord } from './state-runs.js';
 import { undo } from './undo.js';
 
@@ -192,7 +192,7 @@ function defaultState(
 ): string {
   const name = `${source.name}-to-${target.name}`.replaceAll(/[^\w.-]/g, '_');
   const part = shard === undefined ? '' : `.shard-${shard.index}-of-${shard.count}`;
-  return path.join(configuration.directory, 'depot-state', `${name}${part}.sqlite`);
+  return path.join(configuration.directory, stateDirectory, `${name}${part}.sqlite`);
 }
 
 interface LockedRun {

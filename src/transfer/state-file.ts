@@ -3,6 +3,9 @@ import Sqlite from 'better-sqlite3';
 import { DepotError, messageOf } from '../errors.js';
 import { errorCode, fileError } from '../files.js';
 
+/** The directory beside a configuration where state files are, unless they are named. */
+export const stateDirectory = 'depot-state';
+
 /** Of the schema, kept in the file as SQLite's `user_version`. */
 const version = 2;
 
