@@ -39,6 +39,8 @@ await build({
     ...['better-sqlite3', 'cli-progress', 'cli-table3', 'ini'],
     ...['@aws-sdk/client-s3', '@google-cloud/storage', 'any-ascii', 'mongodb'],
     ...['pg', 'pg-copy-streams', 'mysql2', 'mysql2/promise'],
+    // Brought by applications that make images smaller.
+    'sharp',
     // Brought by those who run the suite.
     ...['vitest', 'fast-check'],
   ],

@@ -167,6 +167,8 @@ export interface Backend {
    */
   signedUrl?(id: string, headers: GivenHeaders): Promise<string>;
 
+  /** `YYYY-MM-DD HH:MM:SS` in the zone of the store's own times; absent where that is UTC. */
+  localTime?(time: Date): string;
   info(id: string): Promise<BlobInfo>;
   /**
    * As `info`, and fails for a blob of which bytes are missing, as far as that is told without

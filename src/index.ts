@@ -13,6 +13,10 @@ export { configurationOf, type Settings, type StorageOptions } from './config/fr
 export { type Configuration, loadConfiguration } from './config/settings.js';
 export type { Shard } from './databases/shard.js';
 export { DepotError, type ErrorKind, exitCodes } from './errors.js';
+export { type FileStore, UploadDraft } from './fields/upload-draft.js';
+export { UploadedFile, type UploadFilter, type UploadOptions } from './fields/uploaded-file.js';
+export { UploadedImageWithThumb } from './fields/uploaded-image.js';
+export { WithThumbnail } from './fields/with-thumbnail.js';
 export {
   type Content,
   type FileAttributes,

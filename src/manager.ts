@@ -6,7 +6,7 @@ import {
 } from './config/settings.js';
 import { redactSqlalchemyUrl } from './config/sqlalchemy-url.js';
 import type { Database, SqlDatabase } from './databases/database.js';
-import { DepotError } from './errors.js';
+import { DepotError, isNotFound } from './errors.js';
 import { type Content, type FileAttributes, uploadOf } from './library/file-intent.js';
 import { type StoredFile, storedFile } from './library/stored-file.js';
 import { locateModule } from './modules/locate.js';
@@ -119,6 +119,19 @@ export class Manager {
     const { chunks, ...upload } = await uploadOf(content, attributes);
     const { id } = await storage.create(chunks, { ...upload, id: given, signal });
     return storedFile(storage, await storage.info(id));
+  }
+
+  /** Where the application serves files, such as `/depot`. */
+  get mountpoint(): string {
+    return this.configuration.mountpoint;
+  }
+
+  /** Deletes the file of a path `storage/id`, if it is there. */
+  async discard(blobPath: string): Promise<void> {
+    const { storage, id } = await this.locate(blobPath);
+    await storage.delete(id).catch((error: unknown) => {
+      if (!isNotFound(error)) throw error;
+    });
   }
 
   /** Where the application serves the blob of a path `storage/id`, for a link. */

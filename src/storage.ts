@@ -25,6 +25,7 @@ import {
   sha256Of,
   type Throttle,
 } from './streams.js';
+import { formatUtc } from './time.js';
 
 /** Bytes to store: what iterates over chunks, such as any readable stream. */
 export type Source = AsyncIterable<Uint8Array>;
@@ -95,6 +96,11 @@ export class Storage {
   checkWritable(): void {
     const { readOnly } = this.backend;
     if (readOnly !== undefined) throw readOnly;
+  }
+
+  /** `YYYY-MM-DD HH:MM:SS`, as Python shows the times of this storage. */
+  localTime(time: Date): string {
+    return this.backend.localTime?.(time) ?? formatUtc(time);
   }
 
   publicUrl(id: string): string | null {

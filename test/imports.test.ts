@@ -28,6 +28,7 @@ const rooms = [
   'storage',
   'library',
   'manager',
+  'fields',
   'serving',
   'references',
   'sessions',

@@ -63,6 +63,7 @@ export function openSql(database: SqlDatabase, clock: ZoneClock): Backend {
     publicUrl: () => null,
     // Of the hour that the clock shows twice, the first comes back.
     keptTime: (time) => clock.parse(clock.format(time)) ?? time,
+    localTime: (time) => clock.format(time).slice(0, 'YYYY-MM-DD HH:MM:SS'.length),
     async info(id) {
       const [row] = await rowsOf(id);
       return infoOf(row, clock);

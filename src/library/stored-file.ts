@@ -14,6 +14,8 @@ export interface StoredFile {
   /** Bytes. */
   readonly contentLength: number;
   readonly lastModified: Date | null;
+  /** The same as Python shows it: `YYYY-MM-DD HH:MM:SS`, UTC, of an SQL storage local time. */
+  readonly timestamp: string | null;
   /** Where visitors fetch it without the application, or null. */
   readonly publicUrl: string | null;
   /** The bytes and the info that belongs to them; close it unless they came to an end. */
@@ -44,6 +46,7 @@ export function storedFile(storage: Storage, info: BlobInfo): StoredFile {
   return {
     ...{ path: storage.path(id), storage: storage.name, id },
     ...{ filename, contentType, contentLength, lastModified },
+    timestamp: lastModified === null ? null : storage.localTime(lastModified),
     publicUrl: storage.publicUrl(id),
     read,
     readable,

@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { DepotError, isNotFound, messageOf } from '../errors.js';
+import { DepotError, messageOf } from '../errors.js';
 import type { Content } from '../library/file-intent.js';
 import type { StoredFile } from '../library/stored-file.js';
 import type { Manager, StoreOptions } from '../manager.js';
@@ -78,6 +78,16 @@ export class UnitOfWork {
     this.#fresh.set(storage.path(id), this);
     const signals = [options.signal, this.#rolledBack.signal].filter((one) => one !== undefined);
     return this.#manager.store(content, { ...options, id, signal: AbortSignal.any(signals) });
+  }
+
+  /** Where the application serves files, such as `/depot`. */
+  get mountpoint(): string {
+    return this.#manager.mountpoint;
+  }
+
+  /** Deletes at once a file that this unit has stored and no row is to name. */
+  async discard(path: string): Promise<void> {
+    await this.#manager.discard(path);
   }
 
   /** Deletes files, given by their paths `storage/id`, once the unit is committed. */
@@ -204,10 +214,7 @@ export class UnitOfWork {
 
   async #delete(path: string): Promise<void> {
     try {
-      const { storage, id } = await this.#manager.locate(path);
-      await storage.delete(id).catch((error: unknown) => {
-        if (!isNotFound(error)) throw error;
-      });
+      await this.#manager.discard(path);
     } catch (error) {
       this.#notice(`cannot delete ${path}: ${messageOf(error)}`);
     }
