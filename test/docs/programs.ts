@@ -20,6 +20,7 @@ export function newProgram(program: string): string {
   cpSync(path.join(root, 'fixtures/kotti-site'), directory, { recursive: true });
   mkdirSync(path.join(directory, 'node_modules'));
   symlinkSync(root, path.join(directory, 'node_modules/filedepot'));
+  symlinkSync(path.join(root, 'node_modules/sharp'), path.join(directory, 'node_modules/sharp'));
   writeFileSync(path.join(directory, 'program.mjs'), program);
   return directory;
 }

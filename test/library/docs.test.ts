@@ -7,6 +7,7 @@ const printed = [
   /^files\/[0-9a-f-]{36} text\/html 14\n<h1>Hello<\/h1>\n$/,
   /^dbfiles sql\nlocalfs local\n$/,
   /^export\.csv text\/csv\n$/,
+  /^quay\.jpg 2 \/depot\/files\/[0-9a-f-]{36}\ntrue\n$/,
   /^17\n$/,
   /^35 references, 45 blobs\n$/,
 ];
