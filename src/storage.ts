@@ -17,6 +17,7 @@ import { guessType } from './python/mimetypes.js';
 import { readWithin } from './ranges.js';
 import {
   abortable,
+  type Count,
   gather,
   measured,
   newMeasure,
@@ -40,6 +41,11 @@ export interface WriteOptions {
   /** What the blob is called where it is copied from; kept by storages that name blobs otherwise. */
   readonly originalId?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface ReadOptions {
+  readonly range?: ByteRange;
+  readonly signal?: AbortSignal;
 }
 
 /** What was written: bytes and their SHA-256 in hexadecimal. */
@@ -113,6 +119,11 @@ export class Storage {
     return this.idFor(id);
   }
 
+  /** Whether `signedUrl` gives URLs. */
+  get signsUrls(): boolean {
+    return this.backend.signedUrl !== undefined;
+  }
+
   /** Where whoever has the URL fetches the blob for a while, or null where none is to be given. */
   async signedUrl(id: string, headers: GivenHeaders): Promise<string | null> {
     this.#check(id);
@@ -148,27 +159,29 @@ export class Storage {
    * The blob's bytes; a blob that is shorter or longer than its info says ends in an error. Fails
    * with `usage` for a range that is not within the blob.
    */
-  async read(
-    id: string,
-    options: { range?: ByteRange; signal?: AbortSignal } = {},
-  ): Promise<MeasuredContent> {
+  async read(id: string, options: ReadOptions = {}): Promise<MeasuredContent> {
+    const measure = newMeasure();
+    const content = await this.#read(id, options, measure);
+    return { ...content, sha256: () => measure.hash.copy().digest('hex') };
+  }
+
+  /** As `read`, for who passes the bytes on and wants no hash of them. */
+  async readUnhashed(id: string, options: ReadOptions = {}): Promise<BlobContent> {
+    return this.#read(id, options, { length: 0 });
+  }
+
+  async #read(id: string, { range, signal }: ReadOptions, count: Count): Promise<BlobContent> {
     this.#check(id);
     await this.#throttle?.operations(1);
-    const { range, signal } = options;
     const content = await readWithin(this.backend, { id, range, path: this.path(id) });
     const { info } = content;
     const chunks = this.#throttle === null ? content.chunks : paced(content.chunks, this.#throttle);
     const expected = range === undefined ? info.contentLength : range.end - range.start + 1;
-    const measure = newMeasure();
-    const whole = measured(chunks, measure, expected, {
+    const whole = measured(chunks, count, expected, {
       kind: 'damaged',
       what: `damaged blob ${this.path(id)}`,
     });
-    return {
-      ...content,
-      chunks: signal === undefined ? whole : abortable(whole, signal),
-      sha256: () => measure.hash.copy().digest('hex'),
-    };
+    return { ...content, chunks: signal === undefined ? whole : abortable(whole, signal) };
   }
 
   /** SHA-256 of the bytes in hexadecimal, and the info that belongs to them. */

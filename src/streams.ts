@@ -53,10 +53,14 @@ export async function* paced(
   }
 }
 
-/** Length and SHA-256 of what has passed through `measured`. */
-export interface Measure {
+/** Length of what has passed through `measured`, and its SHA-256 where that is wanted. */
+export interface Count {
   /** Bytes so far. */
   length: number;
+  readonly hash?: Hash;
+}
+
+export interface Measure extends Count {
   readonly hash: Hash;
 }
 
@@ -74,7 +78,7 @@ export function sha256Of(bytes: Uint8Array): string {
 /** Passes chunks on, counting and hashing them; fails at the end unless they have that length. */
 export async function* measured(
   source: AsyncIterable<Uint8Array>,
-  measure: Measure,
+  measure: Count,
   expected: number | null,
   mismatch: { kind: ErrorKind; what: string },
 ): AsyncGenerator<Uint8Array> {
@@ -83,7 +87,7 @@ export async function* measured(
     if (!ArrayBuffer.isView(chunk)) throw notBytes(mismatch.what, chunk);
     measure.length += chunk.byteLength;
     if (expected !== null && measure.length > expected) break;
-    measure.hash.update(chunk);
+    measure.hash?.update(chunk);
     yield chunk;
   }
   if (expected === null || measure.length === expected) return;

@@ -68,16 +68,20 @@ async function respond(
   request: ServingRequest,
   options: BlobOptions,
 ): Promise<ServingResponse> {
+  if (!storage.backend.acceptsId(id)) return plainResponse(404, request);
+  const publicUrl = storage.publicUrl(id);
+  if (isUnconditional(request) && publicUrl === null && !storage.signsUrls) {
+    return respondWhole(storage, id, request, options);
+  }
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const info = await storage.find(id);
     if (info === null) return plainResponse(404, request);
-    const publicUrl = storage.publicUrl(id);
     if (publicUrl !== null) return plainResponse(301, request, { Location: safeUrl(publicUrl) });
     const elsewhere = await signedRedirect(storage, info, request, options);
     if (elsewhere !== null) return elsewhere;
     const { range, ...response } = responseHead(info, request, options);
     if (response.body !== undefined) return { ...response, body: response.body };
-    const content = await storage.read(id, {
+    const content = await storage.readUnhashed(id, {
       ...(range === undefined ? {} : { range }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });
@@ -88,6 +92,27 @@ async function respond(
     await content.close();
   }
   throw new DepotError('failed', `cannot serve ${storage.path(id)}: it is replaced all the time`);
+}
+
+/** A request for all of a blob, whatever state it is in. */
+function isUnconditional({ method, headers }: ServingRequest): boolean {
+  const asksForMore = Object.keys(headers).some(
+    (name) => name === 'range' || name.startsWith('if-'),
+  );
+  return method === 'GET' && !asksForMore;
+}
+
+/** The blob is looked up and opened in one. */
+async function respondWhole(
+  storage: Storage,
+  id: string,
+  request: ServingRequest,
+  options: BlobOptions,
+): Promise<ServingResponse> {
+  const { signal } = request;
+  const content = await storage.readUnhashed(id, signal === undefined ? {} : { signal });
+  const head = responseHead(content.info, request, options);
+  return { ...head, body: bodyOf(content, request, options) };
 }
 
 /**

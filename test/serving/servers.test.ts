@@ -140,7 +140,8 @@ for (const [name, start] of Object.entries(adapters)) {
       await storage.replace(id, new Blob(['newer']).stream(), { filename: 'new.txt' });
       return old;
     };
-    const response = await ask(`/depot/files/${id}`);
+    // Looked at before it is opened, since a condition may be enough to answer.
+    const response = await ask(`/depot/files/${id}`, { headers: { 'If-None-Match': '"other"' } });
     expect(response.headers.get('content-disposition')).toContain('new.txt');
     expect(response.headers.get('content-length')).toBe('5');
     expect(await response.text()).toBe('newer');
