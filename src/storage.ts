@@ -273,11 +273,18 @@ export class Storage {
     const old = await this.info(id);
     const { filename } = options;
     const contentType = filename === undefined ? old.contentType : typeOf(filename);
-    return this.#write('replace', id, source, options, {
-      filename: filename ?? old.filename,
-      contentType: options.contentType ?? contentType,
-      lastModified: options.lastModified === undefined ? new Date() : options.lastModified,
-    });
+    const { originalId = old.originalId } = options;
+    return this.#write(
+      'replace',
+      id,
+      source,
+      { ...options, originalId },
+      {
+        filename: filename ?? old.filename,
+        contentType: options.contentType ?? contentType,
+        lastModified: options.lastModified === undefined ? new Date() : options.lastModified,
+      },
+    );
   }
 
   /**

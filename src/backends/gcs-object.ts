@@ -2,7 +2,13 @@ import type { BlobInfo, BlobMetadata } from '../backend.js';
 import { DepotError } from '../errors.js';
 import { formatUtc, parseUtc } from '../time.js';
 import type { GcsClient } from './gcs-client.js';
-import { contentDisposition, quoteFilename, unquoteFilename } from './object-metadata.js';
+import {
+  contentDisposition,
+  originalIn,
+  quoteFilename,
+  quoteOriginal,
+  unquoteFilename,
+} from './object-metadata.js';
 
 /** What is asked of the service about an object. */
 const objectFields = [
@@ -44,6 +50,7 @@ export function infoOf(id: string, { metadata = {}, size, generation }: GcsObjec
     contentType: metadata['x-depot-content-type'] ?? 'application/octet-stream',
     contentLength: Number(size),
     lastModified: parseUtc(metadata['x-depot-modified'] ?? ''),
+    ...originalIn(metadata),
     version: generation,
   };
 }
@@ -53,13 +60,15 @@ const metadataLength = 8 * 1024;
 
 export function newObject(
   name: string,
-  { filename, contentType, lastModified }: BlobMetadata,
+  blob: BlobMetadata,
   storageClass: string | undefined,
 ): NewObject {
+  const { filename, contentType, lastModified } = blob;
   const metadata = {
     'x-depot-content-type': contentType,
     'x-depot-filename': quoteFilename(filename),
     ...(lastModified === null ? {} : { 'x-depot-modified': formatUtc(lastModified) }),
+    ...quoteOriginal(blob),
   };
   if (Buffer.byteLength(Object.entries(metadata).flat().join('')) > metadataLength) {
     const why = 'its filename and type are too long for the metadata of Google Cloud Storage';

@@ -78,9 +78,7 @@ async function commit(
   upload: Upload,
   metadata: BlobMetadata,
 ): Promise<boolean> {
-  const { depot_original_id: original } = current;
-  const kept = typeof original === 'string' ? { originalId: original, ...metadata } : metadata;
-  const file = newFile(kept, upload.length, laterThan(current.uploadDate));
+  const file = newFile(metadata, upload.length, laterThan(current.uploadDate));
   const replacement: Replacement = { chunks: upload.staging, file };
   await store.request(action, () =>
     store.files.updateOne(unchanged(current), { $set: { depot_replacement: replacement } }),

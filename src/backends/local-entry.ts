@@ -11,6 +11,7 @@ import { damagedMetadata, parseMetadata } from './local-metadata.js';
  *
  *     file                       the bytes
  *     metadata.json              written last: without it there is no blob
+ *     .depot-original            of a copy, the identifier in the storage that it is of
  *     .depot-file-TOKEN          new bytes, staged by a replace
  *     .depot-metadata-TOKEN      new metadata, staged
  *     .depot-replace-TOKEN       new metadata, decided: the blob is now this and its bytes
@@ -21,6 +22,7 @@ import { damagedMetadata, parseMetadata } from './local-metadata.js';
  */
 export const fileName = 'file';
 export const metadataName = 'metadata.json';
+export const originalName = '.depot-original';
 export const stagedFile = '.depot-file-';
 export const stagedMetadata = '.depot-metadata-';
 export const decidedReplace = '.depot-replace-';
@@ -35,14 +37,16 @@ const metadataLimit = 1_000_000n;
 interface Parts {
   readonly metadata: string;
   readonly file: string;
+  readonly isCopy: boolean;
 }
 
 async function findParts(directory: string): Promise<Parts> {
   const names = await readdir(directory);
   const decided = names.find((name) => name.startsWith(decidedReplace));
-  if (decided === undefined) return { metadata: metadataName, file: fileName };
+  const isCopy = names.includes(originalName);
+  if (decided === undefined) return { metadata: metadataName, file: fileName, isCopy };
   const file = stagedFile + decided.slice(decidedReplace.length);
-  return { metadata: decided, file: names.includes(file) ? file : fileName };
+  return { metadata: decided, file: names.includes(file) ? file : fileName, isCopy };
 }
 
 /** A blob's info and its open file, both of one moment. */
@@ -77,7 +81,8 @@ async function openOnce(directory: string, id: string): Promise<OpenBlob | null>
     if (handle === null) {
       throw new DepotError('damaged', `damaged blob in ${directory}: ${parts.file} is missing`);
     }
-    return { info: await infoOf(id, handle, metadata, metadataFile), handle };
+    const original = parts.isCopy ? await readOriginal(directory) : {};
+    return { info: { ...(await infoOf(id, handle, metadata, metadataFile)), ...original }, handle };
   } catch (error) {
     await handle?.close();
     throw error;
@@ -120,6 +125,12 @@ async function infoOf(
     ...(path.basename(metadataFile) === metadataName ? {} : { halfReplaced: true }),
     version: `${version}/${versionOf(file)}`,
   };
+}
+
+async function readOriginal(directory: string): Promise<{ originalId?: string }> {
+  const file = path.join(directory, originalName);
+  const found = await readVersioned(file);
+  return found === null ? {} : { originalId: decode(found.bytes, file) };
 }
 
 function decode(bytes: Uint8Array, file: string): string {

@@ -9,6 +9,7 @@ import {
   decidedReplace,
   fileName,
   metadataName,
+  originalName,
   stagedFile,
   stagedMetadata,
 } from './local-entry.js';
@@ -38,6 +39,8 @@ export async function createEntry(
   try {
     const length = await writeDurably(path.join(staged, fileName), source.chunks);
     await writeDurably(path.join(staged, metadataName), [encode(formatMetadata(metadata, length))]);
+    if (metadata.originalId !== undefined)
+      await writeDurably(path.join(staged, originalName), [encode(metadata.originalId)]);
     await syncDirectory(staged);
     await publish(staged, directory);
     await syncDirectory(storagePath);
@@ -117,6 +120,9 @@ function isBlob(names: readonly string[]): boolean {
 function finishUnfinished(staged: string, directory: string): Promise<void> {
   return locked(directory, async () => {
     if (isBlob(await readdir(directory))) throw takenError(directory);
+    await rename(path.join(staged, originalName), path.join(directory, originalName)).catch(
+      ignore('ENOENT'),
+    );
     await rename(path.join(staged, fileName), path.join(directory, fileName));
     await syncDirectory(directory);
     // Unlike rename, link does not overwrite what Python, which knows no lock, finished meanwhile.

@@ -1,7 +1,22 @@
 import anyAscii from 'any-ascii';
+import type { BlobMetadata } from '../backend.js';
 
 /** What a filename keeps in an object's metadata, beside letters and digits. */
 const unquoted = /[A-Za-z0-9!#$&+\-.^_`|~]/;
+
+/** Where an object says what it is a copy of; Python passes over it. */
+const originalKey = 'x-depot-original-id';
+
+/** What an object's metadata say of the blob that it is a copy of. */
+export function quoteOriginal({ originalId }: BlobMetadata): Record<string, string> {
+  return originalId === undefined ? {} : { [originalKey]: quoteFilename(originalId) };
+}
+
+/** The identifier of the blob that an object is a copy of, where its metadata tell. */
+export function originalIn(metadata: Readonly<Record<string, string>>): { originalId?: string } {
+  const quoted = metadata[originalKey];
+  return quoted === undefined ? {} : { originalId: unquoteFilename(quoted) };
+}
 
 /** A filename as filedepot keeps it in an object's metadata: percent-encoded UTF-8. */
 export function quoteFilename(filename: string): string {

@@ -8,7 +8,13 @@ import {
 import type { BlobInfo, BlobMetadata } from '../backend.js';
 import { DepotError } from '../errors.js';
 import { formatUtc, parseUtc } from '../time.js';
-import { contentDisposition, quoteFilename, unquoteFilename } from './object-metadata.js';
+import {
+  contentDisposition,
+  originalIn,
+  quoteFilename,
+  quoteOriginal,
+  unquoteFilename,
+} from './object-metadata.js';
 import type { Policy } from './policy.js';
 import type { S3Access } from './s3-client.js';
 import { errorCodeOf, explained, isServiceError, statusOf } from './s3-errors.js';
@@ -57,6 +63,7 @@ export function infoOf(id: string, head: S3Head): BlobInfo {
     contentType: head.ContentType ?? 'application/octet-stream',
     contentLength: head.ContentLength ?? 0,
     lastModified: parseUtc(modified),
+    ...originalIn(metadata),
     // The service's own time has seconds only.
     version: [head.ETag, head.LastModified?.getTime(), head.VersionId, modified].join('/'),
   };
@@ -64,12 +71,14 @@ export function infoOf(id: string, head: S3Head): BlobInfo {
 
 /** Headers of a new object; fails where the service would not take so much metadata. */
 export function attributesOf(
-  { filename, contentType, lastModified }: BlobMetadata,
+  blob: BlobMetadata,
   storing: Storing,
 ): Omit<PutObjectCommandInput, 'Bucket' | 'Key' | 'Body'> {
+  const { filename, contentType, lastModified } = blob;
   const metadata = {
     'x-depot-filename': quoteFilename(filename),
     ...(lastModified === null ? {} : { 'x-depot-modified': formatUtc(lastModified) }),
+    ...quoteOriginal(blob),
   };
   if (Object.entries(metadata).flat().join('').length > metadataLimit) {
     throw new DepotError(

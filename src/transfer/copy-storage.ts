@@ -96,7 +96,8 @@ async function bringOver(
     return null;
   }
   const { originalId = id } = info;
-  const way = { id, targetId, ...(originalId === targetId ? {} : { originalId }) };
+  const isToldBy = [targetId, source.idFor(targetId)].includes(originalId);
+  const way = { id, targetId, ...(isToldBy ? {} : { originalId }) };
   if (there === undefined) await makeRoom(way, copyOptions);
   const outcome = await mirrorBlob(way, copyOptions, info, there?.version ?? null);
   if (!('kind' in outcome)) {

@@ -1,45 +1,9 @@
 import { chmodSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, type TestContext, test } from 'vitest';
-import type { Backend } from '../../src/backend.js';
 import { DepotError } from '../../src/errors.js';
-import type { Manager } from '../../src/manager.js';
-import type { Problem } from '../../src/transfer/report.js';
-import { type CopyResult, runCopy } from '../../src/transfer/run-copy.js';
-import {
-  addBlob,
-  deleteBlob,
-  identifiers,
-  makeSite,
-  query,
-  readBlob,
-  type Site,
-  withManager,
-} from './site.js';
-
-interface Options {
-  readonly maxDelete?: number;
-  /** Called with the target's backend before the copy starts. */
-  readonly prepare?: (target: Backend) => void;
-}
-
-interface Outcome extends CopyResult {
-  readonly problems: readonly Problem[];
-}
-
-function copy(site: Site, from: string, to: string, options: Options = {}): Promise<Outcome> {
-  const problems: Problem[] = [];
-  const observer = { problem: (one: Problem) => void problems.push(one), progress() {} };
-  return withManager(site, async (manager: Manager) => {
-    options.prepare?.((await manager.storage(to)).backend);
-    const result = await runCopy(manager, {
-      ...{ from, to, observer, maxDelete: options.maxDelete ?? null },
-      ...{ dryRun: false, checksum: false, verifyFull: false },
-      ...{ signal: new AbortController().signal, concurrency: 4 },
-    });
-    return { ...result, problems };
-  });
-}
+import { type CopyOutcome, type CopyTestOptions, copy } from './copy.js';
+import { addBlob, deleteBlob, identifiers, makeSite, query, readBlob, type Site } from './site.js';
 
 /** Adds blobs to `localfs`, with their content by identifier. */
 async function addBlobs(site: Site, count: number): Promise<[string, ...string[]]> {
@@ -141,8 +105,8 @@ test('what stops a copy lets come to its end what is under way, and all of that 
 test('two copies at a time make the same copies, and neither has failed', async () => {
   const site = makeSite();
   const ids = await addBlobs(site, 5);
-  const inside = (method: 'create' | 'replace'): Options => {
-    let other: Promise<Outcome> | null = null;
+  const inside = (method: 'create' | 'replace'): CopyTestOptions => {
+    let other: Promise<CopyOutcome> | null = null;
     return {
       prepare(target) {
         const own = target[method];
