@@ -36,7 +36,7 @@ await build({
   },
   platform: 'node',
   external: [
-    ...['better-sqlite3', 'cli-progress', 'cli-table3', 'ini'],
+    ...['better-sqlite3', 'cli-progress', 'cli-table3', 'ini', 'string-width'],
     ...['@aws-sdk/client-s3', '@google-cloud/storage', 'any-ascii', 'mongodb'],
     ...['pg', 'pg-copy-streams', 'mysql2', 'mysql2/promise'],
     // Brought by applications that make images smaller.

@@ -45,6 +45,12 @@ export class Output {
     this.#signal = options.signal;
   }
 
+  /** Characters that a line of standard output has room for; endless where it is no terminal. */
+  get columns(): number {
+    const columns = 'columns' in this.#out ? Number(this.#out.columns) : 0;
+    return columns > 0 ? columns : Number.POSITIVE_INFINITY;
+  }
+
   /** A line of data, or with `--json` the object. Waits for a slow reader. */
   async data(line: string, object: unknown): Promise<void> {
     await this.raw(`${this.json ? jsonOf(object) : escapeControls(line)}\n`);

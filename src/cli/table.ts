@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import stringWidth from 'string-width';
 import { escapeControls, type Output } from './output.js';
 
 const noLines = Object.fromEntries(
@@ -7,7 +8,7 @@ const noLines = Object.fromEntries(
     .map((name) => [name, '']),
 );
 
-/** Prints rows below a head, in columns. */
+/** Prints rows below a head, in columns; each by itself on a terminal that is too narrow for them. */
 export async function printTable(
   output: Output,
   head: readonly string[],
@@ -18,6 +19,22 @@ export async function printTable(
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   });
   table.push([...head], ...rows.map((row) => row.map(escapeControls)));
-  const lines = table.toString().split('\n');
-  await output.raw(lines.map((line) => `${line.trimEnd()}\n`).join(''));
+  const lines = table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd());
+  const fits = lines.every((line) => stringWidth(line) <= output.columns);
+  const shown = fits ? lines : records(head, rows);
+  await output.raw(shown.map((line) => `${line}\n`).join(''));
+}
+
+/** A line for each value behind its column's name, and an empty one between two rows. */
+function records(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const width = Math.max(...head.map((name) => name.length));
+  return rows.flatMap((row, index) => [
+    ...(index === 0 ? [] : ['']),
+    ...row.map((value, at) =>
+      `${(head[at] ?? '').padEnd(width)}  ${escapeControls(value)}`.trimEnd(),
+    ),
+  ]);
 }

@@ -92,7 +92,10 @@ export function shell(here: string, script: string): Promise<Outcome> {
   return outcome(startProgram(here, ['bash', '-c', command], { env }));
 }
 
-/** Runs depot with standard output and error on a terminal; `out` is what it shows. */
+/**
+ * Runs depot with standard output and error on a terminal, which has as many columns as `COLUMNS` of
+ * its environment says; `out` is what it shows.
+ */
 export function onTerminal(
   python: string,
   here: string,
@@ -101,7 +104,8 @@ export function onTerminal(
 ): Promise<Outcome> {
   const script =
     'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
-  const command = [python, '-c', script, process.execPath, executable, ...args] as const;
+  const sized = 'COLUMNS' in env ? ['sh', '-c', 'stty cols "$COLUMNS"; exec "$@"', 'sh'] : [];
+  const command = [python, '-c', script, ...sized, process.execPath, executable, ...args] as const;
   const stdio: SpawnOptions['stdio'] = ['ignore', 'pipe', 'pipe'];
   return outcome(startProgram(here, command, { env: { TERM: 'xterm', ...env }, stdio }));
 }

@@ -1,10 +1,12 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
 import {
   depot,
   done,
   findProgram,
+  newDirectory,
   newSite,
   newStore,
   objects,
@@ -181,6 +183,32 @@ describe.runIf(python).concurrent('on a terminal', () => {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: it begins a colour
       expect(out).not.toMatch(/\u001b\[[0-9;]*m/);
     }
+  });
+
+  test('prints each row of a table by itself where it is too narrow', async () => {
+    const here = newSite();
+    const args = ['-c', 'production.ini', 'storages'];
+    const { out } = await onTerminal(python ?? '', here, args, { COLUMNS: '40' });
+    expect(out).toMatch(/^NAME {5}dbfiles\r\nKIND {5}sql\r\n/);
+    expect(out).toMatch(/\r\n\r\nNAME {5}localfs\r\n/);
+    const wide = await onTerminal(python ?? '', here, args, { COLUMNS: '300' });
+    expect(wide.out).toMatch(/^NAME +KIND +DEFAULT +ALIASES +OPTIONS\r\n/);
+  });
+
+  test('aligns what takes two cells of a terminal, or none', async () => {
+    const here = newDirectory();
+    const names = ['files', '漢字', 'e\u0301t\u0301', '🚢🚢'];
+    const settings = names.flatMap((name, index) => [
+      `depot.${index}.name = ${name}`,
+      `depot.${index}.backend = local`,
+      `depot.${index}.storage_path = ${index}`,
+    ]);
+    writeFileSync(path.join(here, 'depot.ini'), `[depot]\n${settings.join('\n')}\n`);
+    const { out } = await depot(here, ['storages']);
+    const lines = out.trimEnd().split('\n').slice(1);
+    expect(lines).toHaveLength(names.length);
+    const starts = lines.map((line) => stringWidth(line.slice(0, line.indexOf('local'))));
+    expect(new Set(starts).size).toBe(1);
   });
 
   test('escapes what it could misread', async () => {
