@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { link, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { link, lstat, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { BlobMetadata, BlobSource } from '../backend.js';
 import { DepotError } from '../errors.js';
@@ -21,6 +21,9 @@ import { formatMetadata } from './local-metadata.js';
  */
 export const stagingName = '.depot-staging';
 const lockName = '.depot-lock';
+
+/** A UUID, as `makeStaged` gives. */
+const stagedName = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Milliseconds after which nobody is at work any more on what is staged. */
 const leftAfter = 24 * 60 * 60 * 1000;
@@ -82,7 +85,10 @@ function makeStaging(staging: string): void {
 export async function removeStaging(storagePath: string): Promise<void> {
   const staging = path.join(storagePath, stagingName);
   try {
-    for (const name of await readdir(staging)) await removeOld(path.join(staging, name));
+    // What is called otherwise, or a symbolic link leads to, is somebody else's.
+    if (!(await lstat(staging)).isDirectory()) return;
+    const own = (await readdir(staging)).filter((name) => stagedName.test(name));
+    for (const name of own) await removeOld(path.join(staging, name));
     await rmdir(staging);
   } catch {
     // What others are at work on stays, and what nobody may remove is of no consequence.

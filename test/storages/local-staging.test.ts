@@ -1,4 +1,5 @@
-import { cpSync, existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -28,7 +29,7 @@ function leave(place: string, name: string, hours: number): string {
 
 test('what a killed writer left more than a day ago goes with the next write', async () => {
   const place = await newPlace();
-  leave(place, 'old', 25);
+  leave(place, randomUUID(), 25);
   const storage = open(place);
   const { id } = await storage.create(chunksOf('content'));
   await storage.backend.close();
@@ -37,9 +38,9 @@ test('what a killed writer left more than a day ago goes with the next write', a
 
 test('what was written to since is left to its writer, and all of it to one who only reads', async () => {
   const place = await newPlace();
-  const old = leave(place, 'old', 25);
-  const recent = leave(place, 'recent', 23);
-  const growing = leave(place, 'growing', 25);
+  const old = leave(place, randomUUID(), 25);
+  const recent = leave(place, randomUUID(), 23);
+  const growing = leave(place, randomUUID(), 25);
   writeFileSync(path.join(growing, 'file'), 'more');
   const then = Date.now() / 1000 - 25 * 3600;
   utimesSync(growing, then, then);
@@ -52,6 +53,22 @@ test('what was written to since is left to its writer, and all of it to one who 
   await writer.backend.close();
   expect([old, recent, growing].map(existsSync)).toEqual([false, true, true]);
   expect(await contentOf(open(place), id)).toBe('content');
+});
+
+test('what others have put there, or a symbolic link leads to, stays', async () => {
+  const place = await newPlace();
+  const named = leave(place, 'named by somebody', 25);
+  const writer = open(place);
+  await writer.create(chunksOf('content'));
+  await writer.backend.close();
+  expect(existsSync(named)).toBe(true);
+  const [elsewhere, linked] = [await newPlace(), await newPlace()];
+  const old = leave(elsewhere, randomUUID(), 25);
+  symlinkSync(path.join(elsewhere, '.depot-staging'), path.join(linked, '.depot-staging'));
+  const other = open(linked);
+  await other.create(chunksOf('content'));
+  await other.backend.close();
+  expect(existsSync(old)).toBe(true);
 });
 
 test('a blob that is there is left without a trace by who would create it', async () => {
