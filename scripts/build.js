@@ -30,6 +30,9 @@ await build({
   input: {
     index: 'src/index.ts',
     conformance: 'test/conformance.ts',
+    'mikro-orm': 'src/sessions/mikro-orm.ts',
+    typeorm: 'src/sessions/typeorm.ts',
+    mongoose: 'src/sessions/mongoose.ts',
     'cli/main': 'src/cli/main.ts',
     'cli/version': 'src/cli/version.ts',
     'cli/man': 'src/cli/man.ts',
@@ -39,8 +42,8 @@ await build({
     ...['better-sqlite3', 'cli-progress', 'cli-table3', 'ini', 'string-width'],
     ...['@aws-sdk/client-s3', '@google-cloud/storage', 'any-ascii', 'mongodb'],
     ...['pg', 'pg-copy-streams', 'mysql2', 'mysql2/promise'],
-    // Brought by applications that make images smaller.
-    'sharp',
+    // Brought by applications that use them.
+    ...['@mikro-orm/core', 'typeorm', 'mongoose', 'sharp'],
     // Brought by those who run the suite.
     ...['vitest', 'fast-check'],
   ],

@@ -24,9 +24,12 @@ export interface UploadOptions extends FileAttributes {
  */
 export class UploadedFile {
   readonly #value: JsonObject;
+  /** As `encode` gives it: what compares values by their properties is to see that two differ. */
+  readonly text: string;
 
   constructor(value: JsonObject) {
     this.#value = value;
+    this.text = dumpJson(value);
     Object.freeze(this);
   }
 
@@ -74,7 +77,7 @@ export class UploadedFile {
 
   /** The text of a column, to the byte as Python writes it. */
   encode(): string {
-    return dumpJson(this.#value);
+    return this.text;
   }
 
   /** What the reference says under a key, such as one that a filter has added. */
@@ -135,6 +138,11 @@ export class UploadedFile {
   /** As `JSON.stringify` and a document of MongoDB's take it. */
   toJSON(): Record<string, unknown> {
     return JSON.parse(this.encode()) as Record<string, unknown>;
+  }
+
+  /** What a document of MongoDB's is written with. */
+  toBSON(): Record<string, unknown> {
+    return this.toJSON();
   }
 
   #text(key: string): string {

@@ -7,6 +7,11 @@ import type { Manager, StoreOptions } from '../manager.js';
 export interface UnitOfWorkOptions {
   /** Takes what went wrong after the commit, when nothing can be undone: a file not deleted. */
   readonly notice?: (text: string) => void;
+  /**
+   * Whether another row names the file of a path `storage/id` as well. Asked after the commit, before
+   * the file is deleted; where it fails, the file is kept. Absent where a file belongs to one row.
+   */
+  readonly isNamed?: (path: string) => Promise<boolean>;
 }
 
 /** Files deleted at once. */
@@ -22,6 +27,7 @@ const concurrency = 8;
 export class UnitOfWork {
   readonly #manager: Manager;
   readonly #notice: (text: string) => void;
+  readonly #isNamed: (path: string) => Promise<boolean>;
   /** The unit that this one is within, as a savepoint is. */
   #parent: UnitOfWork | null = null;
   /** The unit that this one is beside, whose files it takes over. */
@@ -34,9 +40,11 @@ export class UnitOfWork {
   readonly #rolledBack = new AbortController();
   #ended = false;
 
-  constructor(manager: Manager, { notice = () => {} }: UnitOfWorkOptions = {}) {
+  constructor(manager: Manager, options: UnitOfWorkOptions = {}) {
+    const { notice = () => {}, isNamed = async () => false } = options;
     this.#manager = manager;
     this.#notice = notice;
+    this.#isNamed = isNamed;
   }
 
   /** A unit within this one, for a savepoint: what it commits is left to this one. */
@@ -55,7 +63,8 @@ export class UnitOfWork {
   }
 
   #another(): UnitOfWork {
-    const unit = new UnitOfWork(this.#manager, { notice: this.#notice });
+    const options = { notice: this.#notice, isNamed: this.#isNamed };
+    const unit = new UnitOfWork(this.#manager, options);
     unit.#fresh = this.#fresh;
     return unit;
   }
@@ -117,7 +126,7 @@ export class UnitOfWork {
   async commit(): Promise<void> {
     const unnamed = this.#parent === null ? this.#unnamed() : [];
     const own = this.#finish();
-    if (this.#parent === null) return this.#deleteAll(unnamed);
+    if (this.#parent === null) return this.#deleteAll(unnamed, this.#isNamed);
     for (const path of own) this.#fresh.set(path, this.#parent);
     for (const [path, by] of this.#changes) this.#parent.#change(path, by);
   }
@@ -208,16 +217,15 @@ export class UnitOfWork {
       .filter((path) => !named.has(idOf(path)));
   }
 
-  async #deleteAll(paths: readonly string[]): Promise<void> {
-    await pMap(paths, (path) => this.#delete(path), { concurrency });
-  }
-
-  async #delete(path: string): Promise<void> {
-    try {
-      await this.#manager.discard(path);
-    } catch (error) {
-      this.#notice(`cannot delete ${path}: ${messageOf(error)}`);
-    }
+  async #deleteAll(paths: readonly string[], isNamed = async (_: string) => false): Promise<void> {
+    const remove = async (path: string): Promise<void> => {
+      try {
+        if (!(await isNamed(path))) await this.#manager.discard(path);
+      } catch (error) {
+        this.#notice(`cannot delete ${path}: ${messageOf(error)}`);
+      }
+    };
+    await pMap(paths, remove, { concurrency });
   }
 }
 

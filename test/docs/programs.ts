@@ -1,9 +1,10 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { readDocument } from './markdown.js';
+import { installPackages } from './packages.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -13,14 +14,15 @@ export function programsOf(document: string): string[] {
   return [...programs].map(([, program]) => program as string);
 }
 
-/** A copy of a Kotti site with the package installed, and the program beside it as `program.mjs`. */
-export function newProgram(program: string): string {
+/**
+ * A copy of a Kotti site with this package and others installed, and the program beside it as
+ * `program.mjs`.
+ */
+export function newProgram(program: string, ...packages: readonly string[]): string {
   const directory = mkdtempSync(path.join(tmpdir(), 'depot-docs-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   cpSync(path.join(root, 'fixtures/kotti-site'), directory, { recursive: true });
-  mkdirSync(path.join(directory, 'node_modules'));
-  symlinkSync(root, path.join(directory, 'node_modules/filedepot'));
-  symlinkSync(path.join(root, 'node_modules/sharp'), path.join(directory, 'node_modules/sharp'));
+  installPackages(directory, ...packages);
   writeFileSync(path.join(directory, 'program.mjs'), program);
   return directory;
 }

@@ -16,7 +16,7 @@ test.for(programsOf('docs/library.md').map((program, index) => [index, program] 
   'program %i of docs/library.md runs',
   ([index, program]) => {
     const { stdout, status, stderr } = spawnSync(process.execPath, ['program.mjs'], {
-      ...{ cwd: newProgram(program), encoding: 'utf8' },
+      ...{ cwd: newProgram(program, 'sharp'), encoding: 'utf8' },
     });
     expect(stdout).toMatch(printed[index] as RegExp);
     expect({ status, stderr: stderr.split('\n').length <= 3 }).toEqual({ status: 0, stderr: true });

@@ -36,6 +36,25 @@ test('rollback deletes what is new, and keeps what is old', async () => {
   expect([await pathsIn(manager), await pathsIn(manager, 'others')]).toEqual([paths.sort(), []]);
 });
 
+test('a file that another row names is kept, and one of which that cannot be told', async () => {
+  const manager = inMemory('files');
+  const [shared = '', own = '', unknown = ''] = await stored(manager, 3);
+  const notices: string[] = [];
+  const unit = new UnitOfWork(manager, {
+    notice: (text) => notices.push(text),
+    async isNamed(path) {
+      if (path === unknown) throw new Error('no connection');
+      return path === shared;
+    },
+  });
+  const savepoint = unit.begin();
+  await savepoint.delete([shared, own, unknown]);
+  await savepoint.commit();
+  await unit.commit();
+  expect(await pathsIn(manager)).toEqual([shared, unknown].sort());
+  expect(notices).toEqual([`cannot delete ${unknown}: no connection`]);
+});
+
 test('a file of which nobody tells whether a row names it is kept', async () => {
   const manager = inMemory('files');
   const unit = new UnitOfWork(manager);
