@@ -30,13 +30,31 @@ export function blobTest(filter: BlobFilter): (info: BlobInfo) => boolean {
     (since === undefined || (lastModified !== null && lastModified >= since));
 }
 
-/** `*` stands for any characters, `?` for one; letters of either case are equal. */
+/**
+ * `*` stands for any characters, `?` for one; letters of either case are equal. The pieces between
+ * the stars are looked for one after the other: one expression of many stars may take for ever.
+ */
 export function globTest(pattern: string | undefined): (text: string) => boolean {
   if (pattern === undefined) return () => true;
-  const source = pattern
-    .replaceAll(/[\\^$.+()[\]{}|]/g, String.raw`\$&`)
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  const expression = new RegExp(`^${source}$`, 'isu');
-  return (text) => expression.test(text);
+  const pieces = pattern
+    .split('*')
+    .map((piece) => piece.replaceAll(/[\\^$.+()[\]{}|]/g, String.raw`\$&`).replaceAll('?', '.'));
+  const first = pieces.shift() as string;
+  const last = pieces.pop();
+  if (last === undefined) {
+    const whole = new RegExp(`^${first}$`, 'isu');
+    return (text) => whole.test(text);
+  }
+  const start = new RegExp(first, 'isuy');
+  const middle = pieces.map((piece) => new RegExp(piece, 'isug'));
+  const end = new RegExp(`${last}$`, 'isu');
+  return (text) => {
+    let position = 0;
+    for (const piece of [start, ...middle]) {
+      piece.lastIndex = position;
+      if (!piece.test(text)) return false;
+      position = piece.lastIndex;
+    }
+    return end.test(text.slice(position));
+  };
 }

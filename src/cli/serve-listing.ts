@@ -79,7 +79,7 @@ function searchTest({ text, type }: Search): (one: Listed) => boolean {
 /** A text without `*` and `?` may stand anywhere. */
 function patternTest(text: string): (of: string) => boolean {
   if (text === '') return () => true;
-  return globTest(/[*?]/.test(text) ? text.replaceAll(/\*+/g, '*') : `*${text}*`);
+  return globTest(/[*?]/.test(text) ? text : `*${text}*`);
 }
 
 async function lookedUp(storage: Storage, ids: readonly string[]): Promise<Listed[]> {
