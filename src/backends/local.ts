@@ -14,6 +14,9 @@ import { createEntries } from './local-write-many.js';
 /** Directory entries looked at together while listing. */
 const listBatch = 64;
 
+/** Directory entries read together where all of them are. */
+const pageBatch = 1024;
+
 /** Bytes a chunk: larger ones are no faster, and a thousand slow readers hold one each. */
 const chunkSize = 256 * 1024;
 
@@ -81,7 +84,7 @@ export function openLocal(storagePath: string): Backend {
     list: () => list(storagePath),
     async page(after, count) {
       await ping(storagePath);
-      const { ids, next } = await smallestOf(namesIn(storagePath), after, count);
+      const { ids, next } = await smallestOf(namesIn(storagePath, pageBatch), after, count);
       return { ids: await complete(storagePath, ids), next };
     },
     leftovers: (signal) => localLeftovers(storagePath, signal),
@@ -161,7 +164,7 @@ async function* chunksOf(blob: OpenBlob, range?: ByteRange): AsyncGenerator<Uint
 async function* list(storagePath: string): AsyncGenerator<string> {
   await ping(storagePath);
   let batch: string[] = [];
-  for await (const name of namesIn(storagePath)) {
+  for await (const name of namesIn(storagePath, listBatch)) {
     batch.push(name);
     if (batch.length < listBatch) continue;
     yield* await complete(storagePath, batch);
@@ -171,8 +174,8 @@ async function* list(storagePath: string): AsyncGenerator<string> {
 }
 
 /** Entries that may be blobs. */
-async function* namesIn(storagePath: string): AsyncGenerator<string> {
-  for await (const entry of await opendir(storagePath, { bufferSize: listBatch })) {
+async function* namesIn(storagePath: string, bufferSize: number): AsyncGenerator<string> {
+  for await (const entry of await opendir(storagePath, { bufferSize })) {
     if (acceptsUuid(entry.name) && !entry.isFile()) yield entry.name;
   }
 }

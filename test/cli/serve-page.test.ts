@@ -1,5 +1,6 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { absentId, done, newSite, newStore } from './depot.js';
 import { linksOf, page, serve } from './served.js';
@@ -46,6 +47,24 @@ test('tells what names a blob, and as what', async () => {
   const one = await page(`${url}?storage=localfs&id=${thumbnail}`);
   expect(one).toMatch(/images\.data id=32, as the thumbnail of localfs\/[0-9a-f-]+</);
   expect(one).toMatch(/References as of \d{4}-/);
+});
+
+test('an alias in a reference stands for its storage, and a fourth reference is counted', async () => {
+  const here = newSite();
+  const handle = new Sqlite(path.join(here, 'Kotti.db'));
+  const { data } = handle.prepare('SELECT data FROM files WHERE id = 27').get() as { data: string };
+  const { file_id: id } = JSON.parse(data) as { file_id: string };
+  const aliased = data.replaceAll('localfs', 'uploads');
+  handle.prepare('UPDATE files SET data = ? WHERE id IN (5, 6, 7)').run(aliased);
+  handle.close();
+  appendFileSync(path.join(here, 'production.ini'), '\n[depot:aliases]\nuploads = localfs\n');
+  const { url } = await serve(here, [], {}, site);
+  const html = await page(`${url}?storage=localfs&text=${id}`);
+  expect(html).toContain('<li>files.data id=5</li>');
+  expect(html).toContain('<li>and 1 more</li>');
+  const one = await page(`${url}?storage=localfs&id=${id}`);
+  expect(one).toContain('Named by 4 references');
+  expect(one.match(/<li>files\.data id=\d+<\/li>/g)).toHaveLength(4);
 });
 
 test('shows a hundred blobs, and the others behind them; no filename is markup', async () => {
