@@ -61,6 +61,8 @@ const bytes = Buffer.from('content');
 export function rowsContract(
   open: (tables: Tables, manager: Manager) => Promise<Application>,
   newTables: () => Promise<Tables>,
+  /** SQL that lets names be found taken by the commit alone, where the database has that. */
+  lateUnique: readonly string[] = [],
 ): void {
   async function start(): Promise<{ manager: Manager; tables: Tables; application: Application }> {
     const manager = inMemory('files');
@@ -244,6 +246,24 @@ export function rowsContract(
     });
     expect(await pathsIn(manager)).toEqual([path]);
   });
+
+  if (lateUnique.length > 0) {
+    test('a commit that fails deletes nothing', async () => {
+      const { manager, tables, application } = await start();
+      for (const sql of lateUnique) await tables.run(sql);
+      const old = await given(application, 'one');
+      const failing = application.transaction(async (session) => {
+        await session.setFile('one', await create(session.unit, bytes));
+        await session.insert('one', await create(session.unit, bytes));
+      });
+      await expect(failing).rejects.toThrow(/unique/i);
+      const left = await pathsIn(manager);
+      expect([left.length, left.includes(old)]).toEqual([3, true]);
+      // The connection is as good as new.
+      await application.transaction((session) => session.remove('one'));
+      expect(await pathsIn(manager)).not.toContain(old);
+    });
+  }
 
   test('the attachments that Python wrote are read, kept as they are, and deleted', async () => {
     const names = ['mem', 'cdn', 'bucket', 'cloud'];

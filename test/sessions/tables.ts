@@ -37,3 +37,9 @@ export async function postgresTables(server: string): Promise<Tables> {
   await client.query(tables('SERIAL PRIMARY KEY'));
   return { url, run: async (sql) => (await client.query(sql)).rows as Rows };
 }
+
+/** Names of documents are found taken by the commit alone. */
+export const lateUnique = [
+  'ALTER TABLE documents DROP CONSTRAINT documents_name_key',
+  'ALTER TABLE documents ADD UNIQUE (name) DEFERRABLE INITIALLY DEFERRED',
+];

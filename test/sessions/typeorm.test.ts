@@ -5,7 +5,7 @@ import type { Manager } from '../../src/index.js';
 import { FileSubscriber, UploadedFileTransformer } from '../../src/sessions/typeorm.js';
 import { describeWithServer } from '../servers/servers.js';
 import { type Application, rowsContract, type Session } from './contract.js';
-import { postgresTables, sqliteTables } from './tables.js';
+import { lateUnique, postgresTables, sqliteTables } from './tables.js';
 
 interface Document {
   id: number;
@@ -60,7 +60,6 @@ function sessionOf(files: FileSubscriber, manager: EntityManager): Session {
         where: { name },
         relations: { pages: true },
       });
-      await manager.remove(pages, document.pages);
       await manager.remove(documents, document);
     },
     nested: (work) => manager.transaction((inner) => work(sessionOf(files, inner))),
@@ -91,5 +90,6 @@ describeWithServer('postgres', 'TypeORM on PostgreSQL', (server) => {
   rowsContract(
     ({ url }, manager) => open({ type: 'postgres', url }, manager),
     () => postgresTables(server),
+    lateUnique,
   );
 });
