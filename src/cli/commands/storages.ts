@@ -9,7 +9,7 @@ interface Options {
   readonly ping?: boolean;
 }
 
-/** Whether a storage can be reached, and written to as it is configured. */
+/** Whether a storage can be reached, and whether by its configuration it is written to. */
 interface Reach {
   readonly reachable: boolean;
   readonly writable: boolean;
@@ -22,7 +22,7 @@ export function registerStorages(program: Command, start: () => Context): void {
   const storages = program
     .command('storages')
     .description('show the configured storages')
-    .option('--ping', 'reach each of them')
+    .option('--ping', 'reach each of them, writing nothing')
     .action((options: Options) => show(start(), options));
   storages
     .command('create')
