@@ -12,6 +12,9 @@ import { changeTexts, readText, readTexts } from './sqlite-texts.js';
 /** How long another writer is waited for, in seconds. */
 const busySeconds = 60;
 
+/** Milliseconds for which statements may keep signals, timers and other work waiting. */
+const longestTurn = 50;
+
 /** A connection, and how statements are run on it. */
 export interface SqliteConnection {
   readonly file: string;
@@ -49,8 +52,15 @@ export async function openSqlite(file: string): Promise<SqlDatabase> {
 }
 
 async function connect(file: string): Promise<SqliteConnection> {
-  const run = <T>(what: string, action: () => T): Promise<T> =>
-    patiently(action, (error) => explain(error, file, what));
+  let turn = performance.now();
+  const run = async <T>(what: string, action: () => T): Promise<T> => {
+    // SQLite answers on the spot: who asks again and again would let nothing else happen.
+    if (performance.now() - turn > longestTurn) {
+      await new Promise((resolve) => setImmediate(resolve));
+      turn = performance.now();
+    }
+    return patiently(action, (error) => explain(error, file, what));
+  };
   const open = (): Promise<Sqlite.Database> => run('open', () => openHandle(file));
   const handle = await open();
   const statements = new Map<string, Sqlite.Statement>();

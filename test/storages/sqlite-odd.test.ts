@@ -194,3 +194,13 @@ test('a database that may only be read is read, and unreachable to writers', asy
   expect(await contentOf(reader, id)).toBe('kept');
   await backend.close();
 });
+
+test('who asks again and again lets other things happen in between', async () => {
+  const { storage } = await openStorage();
+  let happened = false;
+  setImmediate(() => {
+    happened = true;
+  });
+  for (let asked = 0; !happened && asked < 1_000_000; asked += 1) await storage.find(id);
+  expect(happened).toBe(true);
+});
