@@ -89,6 +89,16 @@ for (const [name, start] of Object.entries(adapters)) {
     expect(await (await ask(`/depot/files/${id}`)).text()).toBe('');
   });
 
+  test(`${name}: a GET without conditions looks at the blob once`, async () => {
+    const manager = newManager();
+    const ask = await start(manager);
+    const { id } = await manager.store(Buffer.from('0123456789'));
+    const { backend } = await manager.storage();
+    backend.info = () => Promise.reject(new Error('it was looked at'));
+    expect(await (await ask(`/depot/files/${id}`)).text()).toBe('0123456789');
+    expect((await ask(`/depot/files/${backend.newId()}`)).status).toBe(404);
+  });
+
   test(`${name}: a client that leaves closes the blob, also one that stalls`, async () => {
     const { manager, told, ask } = await startTelling(start);
     const { id } = await manager.store(Buffer.alloc(100_000), { filename: 'a.bin' });
