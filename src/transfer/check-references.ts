@@ -30,24 +30,26 @@ export interface ReferenceCheck {
   readonly signal: AbortSignal;
   /** Takes each problem. */
   found(problem: Problem): Promise<void>;
+  /** Takes how many references have been read since it was last called. */
+  scanned(references: number): void;
 }
 
 /**
  * Tells the inventory which blobs the texts of a database name, and reports references that cannot
- * be right whatever the storages hold. Returns the number of references.
+ * be right whatever the storages hold.
  */
-export async function checkReferences(check: ReferenceCheck): Promise<number> {
-  const { database, signal, found } = check;
-  let references = 0;
+export async function checkReferences(check: ReferenceCheck): Promise<void> {
+  const { database, signal, found, scanned } = check;
   for await (const { column, rows } of allTexts(database, { bytes: true })) {
     if (signal.aborted) break;
     const problems: Problem[] = [];
+    let references = 0;
     for (const row of rows) {
       references += checkText(row.text, rowName(column, row), { ...check, problems });
     }
+    scanned(references);
     for (const problem of problems) await found(problem);
   }
-  return references;
 }
 
 interface TextCheck extends ReferenceCheck {

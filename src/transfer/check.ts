@@ -66,6 +66,10 @@ export async function check(options: CheckOptions): Promise<void> {
   const inventory = openInventory();
   const found = (problem: Problem): Promise<void> => report(problem, options);
   const fixing = counting(options);
+  const scanned = (references: number): void => {
+    counts.references.scanned += references;
+    options.progress(counts);
+  };
   try {
     await takeStock(inventory, options);
     options.listed(inventory.size());
@@ -74,9 +78,8 @@ export async function check(options: CheckOptions): Promise<void> {
       await checkDuplicate(options.storages[place] as Storage, id, { fixing, found });
     }
     for (const database of databases) {
-      const texts = { database, storages: named, inventory, signal, found };
-      const references = await checkReferences(texts);
-      counts.references.scanned += references;
+      const texts = { database, storages: named, inventory, signal, found, scanned };
+      await checkReferences(texts);
     }
     if (signal.aborted) return;
     await fixInconsistent(inventory, fixing, options);
