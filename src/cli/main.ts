@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { CommanderError } from 'commander';
 import { DepotError, exitCodes } from '../errors.js';
 import type { Manager } from '../manager.js';
@@ -6,7 +7,7 @@ import type { Context } from './context.js';
 import { counted, Output, OutputError, type Verbosity } from './output.js';
 import { createProgram } from './program.js';
 import { noLog, openRunLog } from './run-log.js';
-import { watchSignals } from './signals.js';
+import { type Signals, watchSignals } from './signals.js';
 import { readVersion } from './version.js';
 
 interface GlobalOptions {
@@ -31,7 +32,9 @@ export async function main(args: readonly string[]): Promise<number> {
     await program.parseAsync(args, { from: 'user' });
     return signals.exitCode() ?? context?.exitCode ?? 0;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage;
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? await codeOfHelp(signals) : exitCodes.usage;
+    }
     const interrupted = signals.exitCode();
     if (interrupted !== null) return interrupted;
     context ??= createContext({}, signals.signal);
@@ -42,6 +45,17 @@ export async function main(args: readonly string[]): Promise<number> {
     signals.stop();
     await closeManager(context?.output);
   }
+}
+
+/** Help is not written by an `Output`: whether standard output took it is known a moment later. */
+async function codeOfHelp({ signal, exitCode }: Signals): Promise<number> {
+  await setImmediate();
+  const interrupted = exitCode();
+  if (interrupted !== null || !signal.aborted) return interrupted ?? 0;
+  const error = new OutputError(signal.reason);
+  if (error.closed) return 0;
+  createContext({}, signal).output.error(error);
+  return exitCodes.failed;
 }
 
 let opened: Promise<Manager> | undefined;

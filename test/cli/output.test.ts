@@ -75,7 +75,7 @@ describe.concurrent('a reader that goes away', () => {
     async () => {
       const here = newStore();
       const blob = await done(here, ['put', 'depot.ini']);
-      for (const command of [`get ${blob} -`, 'storages --json', 'put depot.ini']) {
+      for (const command of [`get ${blob} -`, 'storages --json', 'put depot.ini', '--help']) {
         const ended = await shell(here, `depot ${command} > ${fullDevice}`);
         expect(ended).toMatchObject({
           code: 1,
