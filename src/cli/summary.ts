@@ -23,7 +23,7 @@ export async function printSummary(
   };
   const seconds = Math.round(asked.seconds * 1000) / 1000;
   await output.summary({ command, from, to, ...shard, ...ways, dry_run, ...counts, seconds });
-  if (output.json || output.verbosity === 'quiet') return;
+  if (output.json) return;
   for (const line of summaryLines(result, asked)) await output.data(line, null);
   if (context.signal.aborted)
     output.note('Interrupted. Everything is consistent: run it again to go on.');

@@ -122,7 +122,8 @@ describe.concurrent('what is said beside the data', () => {
   test('-q leaves data and errors, -v adds to them', async () => {
     const here = newSite();
     const quiet = await depot(here, ['-q', ...migration, '--limit', '1']);
-    expect(quiet).toMatchObject({ code: 0, out: '', err: '' });
+    expect(quiet).toMatchObject({ code: 0, err: '' });
+    expect(quiet.out).toMatch(/^Migrated 1 reference /);
     const normal = await depot(here, [...migration, '--limit', '1']);
     expect(normal.err).toContain('--undo depot-state/dbfiles-to-localfs.sqlite\n');
     const blob = await done(here, ['-c', 'production.ini', 'put', '-']);

@@ -106,9 +106,9 @@ describeWithServer('mariadb', 'MariaDB', (server) => {
   test('that works on a statement may take longer than an answer', async () => {
     const { url } = await open(`
       CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a')`);
-    const database = opened(url, { idleTimeout: 200 });
+    const database = opened(url, { idleTimeout: 1500 });
     const table = await tableOf(database, 't');
-    const where = 'SLEEP(1.5) = 0';
+    const where = 'SLEEP(4) = 0';
     expect(await database.texts({ table, column: 'v', where, limit: 1 })).toHaveLength(1);
   });
 

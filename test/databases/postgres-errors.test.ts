@@ -104,9 +104,9 @@ describeWithServer('postgres', 'PostgreSQL', (server) => {
   test('that works on a statement may take longer than an answer', async () => {
     const { url } = await open(`
       CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a')`);
-    const database = opened(url, { idleTimeout: 200 });
+    const database = opened(url, { idleTimeout: 1500 });
     const table = await tableOf(database, 't');
-    const where = '(SELECT pg_sleep(1.5)) IS NOT NULL';
+    const where = '(SELECT pg_sleep(4)) IS NOT NULL';
     expect(await database.texts({ table, column: 'v', where, limit: 1 })).toHaveLength(1);
   });
 
